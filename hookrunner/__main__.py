@@ -1,0 +1,5 @@
+"""Run the command line: ``python -m hookrunner``."""
+
+from hookrunner.cli.main import main
+
+main()

@@ -1,0 +1,77 @@
+"""The nouns: frozen values that every layer shares, and the table of legal transitions.
+
+Times are aware UTC datetimes, lengths of time are seconds, amounts are bytes.
+"""
+
+from hookrunner.model.containers import (
+    Checkout,
+    Container,
+    EngineEvent,
+    ExecState,
+    Image,
+    Metadata,
+    Surroundings,
+    Validity,
+)
+from hookrunner.model.deliveries import Delivery, PushReceipt, Verdict
+from hookrunner.model.outgoing import Answer, CommitStatus, Outgoing, State
+from hookrunner.model.pushes import Decoded, Push, RepositoryKey
+from hookrunner.model.runs import (
+    Action,
+    Chunk,
+    Phase,
+    Rollout,
+    Run,
+    Step,
+    Stream,
+    Trigger,
+)
+from hookrunner.model.states import (
+    OUTCOMES,
+    RUN_TRANSITIONS,
+    RUN_TRANSITIONS_TABLE,
+    STEP_TRANSITIONS,
+    TRANSITIONS,
+    Outcome,
+    Status,
+    Transition,
+    drawn,
+)
+
+__all__ = [
+    "OUTCOMES",
+    "RUN_TRANSITIONS",
+    "RUN_TRANSITIONS_TABLE",
+    "STEP_TRANSITIONS",
+    "TRANSITIONS",
+    "Action",
+    "Answer",
+    "Checkout",
+    "Chunk",
+    "CommitStatus",
+    "Container",
+    "Decoded",
+    "Delivery",
+    "EngineEvent",
+    "ExecState",
+    "Image",
+    "Metadata",
+    "Outcome",
+    "Outgoing",
+    "Phase",
+    "Push",
+    "PushReceipt",
+    "RepositoryKey",
+    "Rollout",
+    "Run",
+    "State",
+    "Status",
+    "Step",
+    "Stream",
+    "Surroundings",
+    "Transition",
+    "Trigger",
+    "Validity",
+    "Verdict",
+    "drawn",
+]
