@@ -1,0 +1,127 @@
+"""What people are told of, and when they are left in peace.
+
+Of each subject (an action in a container, an engine) the last condition is known. Whoever
+wants to know is told when it changes: of the first failure at once, of a thousand more of
+the same kind nothing, of the recovery once.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from string import Template
+
+import msgspec
+
+from hookrunner.config.notify import FIELDS
+from hookrunner.core.planning import RETRY_DELAYS
+from hookrunner.model import Action, Outcome, Status, Step, Trigger
+
+TITLE = "hookrunner: $what in $container"
+TEXT = "$project: $action in $container: $what\n$reason\n$url"
+
+
+class What(StrEnum):
+    """What happened."""
+
+    failure = "failure"
+    invalid = "invalid"
+    behind = "behind"
+    stuck = "stuck"
+    engine_away = "engine-away"
+    recovery = "recovery"
+    test = "test"
+
+
+Subject = tuple[str, ...]
+"""Engine, container name and action; or the engine alone."""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell.
+
+    Attributes:
+        id: Stays the same however often it is sent.
+        before: Of a recovery, what it recovers from.
+    """
+
+    id: str
+    what: What
+    subject: Subject
+    project: str = ""
+    container: str = ""
+    host: str = ""
+    action: str = ""
+    reason: str = ""
+    run: str = ""
+    url: str = ""
+    before: What | None = None
+
+    def values(self) -> dict[str, str]:
+        """The fields that a template may name, each on one line."""
+        return {name: " ".join(str(getattr(self, name)).split()) for name in FIELDS}
+
+
+def fill(template: str, notice: Notice) -> str:
+    """Fill a template; lines of which nothing is left are taken out."""
+    text = Template(template).safe_substitute(notice.values())
+    return "\n".join(line for line in text.splitlines() if line.strip())
+
+
+class Conditions:
+    """The last condition of each subject.
+
+    Args:
+        steps: The last step of each container, so that a restart forgets nothing.
+    """
+
+    def __init__(self, steps: Iterable[Step] = ()) -> None:
+        self._known: dict[Subject, What] = {}
+        for step in steps:
+            self.take(step)
+
+    def take(self, step: Step) -> tuple[What, What | None] | None:
+        """Take a step that ended.
+
+        Returns:
+            What to tell of it, and what it recovers from; or None.
+        """
+        now = _condition(step)
+        if now is _SAME:
+            return None
+        return self.change((step.engine, step.container, step.action.value), now)
+
+    def change(self, subject: Subject, now: What | None) -> tuple[What, What | None] | None:
+        """Take a subject's condition; None is a good one."""
+        before = self._known.get(subject)
+        if now == before:
+            return None
+        if now is None:
+            del self._known[subject]
+            return What.recovery, before
+        self._known[subject] = now
+        return now, None
+
+
+_SAME = What.test
+"""Stands for: it says nothing about the condition."""
+
+
+def _condition(step: Step) -> What | None:
+    """What a step says of its container."""
+    if step.status is Status.succeeded or step.outcome is Outcome.current:
+        return None
+    if step.status is Status.stuck:
+        return What.stuck
+    if step.status is Status.timed_out:
+        return What.invalid if step.action is Action.validate else What.failure
+    if step.status is not Status.failed or _is_tried_again(step):
+        return _SAME
+    if step.outcome is Outcome.invalid:
+        return What.invalid
+    return What.behind if step.outcome is Outcome.behind else What.failure
+
+
+def _is_tried_again(step: Step) -> bool:
+    """Whether a failure is only the first try: then the last one tells."""
+    is_repeated = step.trigger not in {Trigger.manual, Trigger.chat}
+    may_pass = step.outcome in {Outcome.behind, Outcome.retry}
+    return may_pass and is_repeated and step.attempt <= len(RETRY_DELAYS)

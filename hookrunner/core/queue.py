@@ -1,0 +1,389 @@
+"""Which step may start next: one line in front of each container.
+
+A reducer. At most one step runs in a container; of each action and repository at most one
+waits there, the newest. Steps that a roll-out holds back are in no line yet: they follow
+another step, and are released, passed on or cancelled when that one ends.
+Every method returns the steps that it changed, so that the caller can record them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+from itertools import chain
+
+from msgspec.structs import replace
+
+from hookrunner.core.history import History
+from hookrunner.core.planning import follow_up
+from hookrunner.model import Outcome, Rollout, Status, Step, Trigger
+
+IsOlder = Callable[[Step, Step], bool]
+"""Whether the first step's push came before the second's."""
+
+_Line = tuple[str, str]
+"""Engine and container name."""
+
+
+def by_history(history: History) -> IsOlder:
+    """Compare steps by what is known of the ref, else by the order in which they were asked."""
+
+    def is_older(step: Step, than: Step) -> bool:
+        if step.repository == than.repository and step.ref == than.ref and step.ref is not None:
+            if history.is_older(step.repository, step.ref, step.after, than.after):
+                return True
+            if history.is_older(step.repository, step.ref, than.after, step.after):
+                return False
+        return step.run < than.run
+
+    return is_older
+
+
+class Queue:
+    """All steps that wait or run.
+
+    Args:
+        is_older: Tells which of two pushes came first.
+
+    Attributes:
+        waiting: The released steps in the order in which they may start, by id.
+        running: Those that run, by id.
+        held: Those that a roll-out holds back, by id.
+    """
+
+    def __init__(self, is_older: IsOlder) -> None:
+        self._is_older = is_older
+        self.waiting: dict[str, Step] = {}
+        self.running: dict[str, Step] = {}
+        self.held: dict[str, Step] = {}
+        self._followers: dict[str, list[str]] = {}
+        self._absorbed: dict[str, list[Step]] = {}
+
+    def __iter__(self) -> Iterator[Step]:
+        return chain(self.waiting.values(), self.running.values(), self.held.values())
+
+    def __contains__(self, step_id: str) -> bool:
+        return step_id in self.waiting or step_id in self.running or step_id in self.held
+
+    def add(self, steps: Iterable[Step]) -> list[Step]:
+        """Take the queued steps of one run, in their order.
+
+        Returns:
+            The steps that changed by it: superseded ones, and those that took more force.
+        """
+        changed: list[Step] = []
+        leads: dict[str, str] = {}
+        for step in steps:
+            if step.status is not Status.queued:
+                continue
+            if step.held and step.project in leads:
+                self._hold(step, behind=leads[step.project])
+            else:
+                leads[step.project] = self._enqueue(replace(step, held=False), changed)
+        return changed
+
+    def _hold(self, step: Step, *, behind: str) -> None:
+        """Take a held step that waits for another one, which is in a line or runs."""
+        self.held[step.id] = step
+        self._followers.setdefault(behind, []).append(step.id)
+
+    def restore(self, steps: Iterable[Step], others: Iterable[Step] = ()) -> list[Step]:
+        """Take up what an earlier process left, before anything starts.
+
+        Args:
+            steps: All steps of the runs that are not over, by run and number.
+            others: Steps of other runs that tell who took whose place: those that one of
+                `steps` was superseded by, or that were superseded by one of them.
+
+        Returns:
+            The steps that changed by it.
+        """
+        everything = list(steps)
+        changed: list[Step] = []
+        known = {step.id: step for step in (*others, *everything)}
+        for step in everything:
+            if step.status is Status.running:
+                self.running[step.id] = step
+            elif step.status is Status.queued and not step.held:
+                self._enqueue(step, changed)
+        for step in known.values():
+            if step.status is Status.superseded:
+                last = self._last(step, known)
+                if last in self.waiting:
+                    self._absorbed.setdefault(last, []).append(step)
+        known |= {step.id: step for step in changed}
+        for step in everything:
+            if step.status is Status.queued and step.held:
+                self._restore_held(step, everything, known, changed)
+        return changed
+
+    def _restore_held(
+        self,
+        step: Step,
+        everything: Iterable[Step],
+        known: dict[str, Step],
+        changed: list[Step],
+    ) -> None:
+        """Find the live step that a held one waits for: its run's, or what took its place."""
+        kin = [s for s in everything if (s.run, s.project) == (step.run, step.project)]
+        for lead in reversed(kin):
+            at = self._last(known[lead.id], known)
+            if at in self.waiting or at in self.running:
+                self._hold(step, behind=at)
+                return
+        released = replace(step, held=False)
+        new = [released]
+        self._enqueue(released, new)
+        known |= {one.id: one for one in new}
+        changed += new
+
+    @staticmethod
+    def _last(step: Step, known: Mapping[str, Step]) -> str:
+        """The id of the step that took a step's place in the end; its own if none did."""
+        at = step
+        while at.superseded_by is not None and at.superseded_by in known:
+            at = known[at.superseded_by]
+        return at.id
+
+    def _enqueue(self, step: Step, changed: list[Step]) -> str:
+        """Put a released step into its container's line; return the id of who now goes."""
+        rival = self._rival(step)
+        if rival is None:
+            self.waiting[step.id] = step
+            return step.id
+        if step.trigger is Trigger.push and not self._is_older(step, rival):
+            winner = replace(step, force=step.force or rival.force)
+            self._take_place(rival, winner)
+            loser = rival
+        else:
+            winner = replace(
+                rival,
+                force=rival.force or step.force,
+                not_before=None,
+                ref=rival.ref if rival.after else step.ref,
+                after=rival.after or step.after,
+                repository=rival.repository or step.repository,
+            )
+            self.waiting[winner.id] = winner
+            loser = step
+        superseded = replace(
+            loser,
+            status=Status.superseded,
+            superseded_by=winner.id,
+            reason="a newer step took its place" if loser is rival else "joined a waiting step",
+            held=False,
+        )
+        changed += [superseded, winner]
+        self._absorbed.setdefault(winner.id, []).append(superseded)
+        self._absorbed[winner.id] += self._absorbed.pop(loser.id, [])
+        self._follow(loser.id, winner.id)
+        return winner.id
+
+    def _rival(self, step: Step) -> Step | None:
+        """The step that already waits for the same action and repository."""
+        for other in self.waiting.values():
+            if (other.engine, other.container, other.action) == (
+                step.engine,
+                step.container,
+                step.action,
+            ) and (
+                other.repository == step.repository
+                or not other.repository
+                or not step.repository
+            ):
+                return other
+        return None
+
+    def _take_place(self, old: Step, new: Step) -> None:
+        """Let a step take another's place in the line, so that nobody starves."""
+        self.waiting = {
+            (new.id if key == old.id else key): (new if key == old.id else step)
+            for key, step in self.waiting.items()
+        }
+
+    def _follow(self, old: str, new: str) -> None:
+        """Let those who wait for one step wait for another."""
+        if old in self._followers:
+            self._followers.setdefault(new, []).extend(self._followers.pop(old))
+
+    def startable(
+        self, now: datetime, *, can_start: Callable[[Step, list[Step]], bool], limit: int
+    ) -> list[Step]:
+        """Choose the steps that may start, in order.
+
+        Of those that wait, the repository that has the fewest steps running goes first, so
+        that a busy one takes no slot that a quiet one waits for; then whoever waits longest.
+
+        Args:
+            can_start: Whether a step may start next to those that run: engine there, project's
+                limit, no shared checkout.
+            limit: How many may run at once in all.
+        """
+        running = list(self.running.values())
+        busy = {_line(step) for step in running}
+        shares = Counter(_share(step) for step in running)
+        heap = [
+            (shares[_share(step)], place, step)
+            for place, step in enumerate(self.waiting.values())
+            if _line(step) not in busy and (step.not_before is None or step.not_before <= now)
+        ]
+        heapify(heap)
+        chosen: list[Step] = []
+        while heap and len(running) < limit:
+            share, place, step = heappop(heap)
+            if share != shares[_share(step)]:
+                heappush(heap, (shares[_share(step)], place, step))
+            elif _line(step) not in busy and can_start(step, running):
+                chosen.append(step)
+                running.append(step)
+                busy.add(_line(step))
+                shares[_share(step)] += 1
+        return chosen
+
+    def hand_on(self, is_held: Callable[[Step], bool]) -> list[Step]:
+        """Let another step go first where the first of a roll-out is held by somebody.
+
+        Where all of its followers are held too, the order stays.
+
+        Args:
+            is_held: Whether a step's container is to be left alone.
+        """
+        changed: list[Step] = []
+        for first in [step for step in self.waiting.values() if is_held(step)]:
+            ids = self._followers.get(first.id, ())
+            followers = [self.held[i] for i in ids if i in self.held]
+            for run in dict.fromkeys((step.run, step.project) for step in followers):
+                group = [step for step in followers if (step.run, step.project) == run]
+                free = [step for step in group if not is_held(step)]
+                if free:
+                    gone = {step.id for step in group}
+                    self._followers[first.id] = [
+                        i for i in self._followers[first.id] if i not in gone
+                    ]
+                    rest = [step for step in group if step is not free[0]]
+                    self._release([free[0], *rest], changed, one=True)
+        return changed
+
+    def next_retry(self) -> datetime | None:
+        """The earliest time at which a waiting retry may start."""
+        return min((s.not_before for s in self.waiting.values() if s.not_before), default=None)
+
+    def start(self, step: Step) -> list[Step]:
+        """Mark a waiting step as running.
+
+        Args:
+            step: As it runs: with its container's id and its start.
+
+        Returns:
+            The steps that it ran instead of, with its id.
+        """
+        del self.waiting[step.id]
+        self.running[step.id] = step
+        absorbed = self._absorbed.get(step.id, [])
+        return [
+            replace(s, superseded_by=step.id) for s in absorbed if s.superseded_by != step.id
+        ]
+
+    def put_back(self, step: Step) -> list[Step]:
+        """Let a step that could not be started wait again; return the steps that changed."""
+        changed: list[Step] = []
+        if self.running.pop(step.id, None) is not None:
+            self._enqueue(step, changed)
+        return changed
+
+    def hurry(self, step_ids: Iterable[str]) -> list[Step]:
+        """Let retries that wait run now."""
+        changed = []
+        for step_id in step_ids:
+            step = self.waiting.get(step_id)
+            if step is not None and step.not_before is not None:
+                self.waiting[step_id] = replace(step, not_before=None)
+                changed.append(self.waiting[step_id])
+        return changed
+
+    def finish(
+        self, step: Step, *, number: int, now: datetime, hands_on: bool = False
+    ) -> list[Step]:
+        """Take a step's end.
+
+        Args:
+            step: In its final state.
+            number: The next free number of its run, for a retry.
+            hands_on: Its container is not there, or the step did not run: the next goes first.
+
+        Returns:
+            The steps that changed or are new: a retry, and those that followed it.
+        """
+        self.running.pop(step.id, None)
+        self.waiting.pop(step.id, None)
+        self.held.pop(step.id, None)
+        self._absorbed.pop(step.id, None)
+        changed: list[Step] = []
+        again = follow_up(step, number=number, now=now)
+        followers = [self.held[i] for i in self._followers.pop(step.id, []) if i in self.held]
+        heir = step.id
+        if again is not None:
+            changed.append(again)
+            heir = self._enqueue(again, changed)
+        if not followers:
+            return changed
+        if again is not None and step.outcome is not Outcome.retry:
+            self._followers.setdefault(heir, []).extend(f.id for f in followers)
+            return changed
+        if step.status is Status.succeeded:
+            self._release(followers, changed, one=False)
+        elif hands_on or step.outcome is Outcome.retry or step.status in _PASSING:
+            self._release(followers, changed, one=True)
+        else:
+            self._stop(step, followers, changed, now)
+        return changed
+
+    def _release(self, followers: list[Step], changed: list[Step], *, one: bool) -> None:
+        """Let held steps go: all of a run's project, or only the next that leads the others."""
+        groups: dict[tuple[str, str], list[Step]] = {}
+        for step in followers:
+            groups.setdefault((step.run, step.project), []).append(step)
+        for group in groups.values():
+            count = 1 if one or group[0].rollout is Rollout.serial else len(group)
+            heir = ""
+            for step in group[:count]:
+                released = replace(self.held.pop(step.id), held=False)
+                changed.append(released)
+                heir = self._enqueue(released, changed)
+            for step in group[count:]:
+                self._followers.setdefault(heir, []).append(step.id)
+
+    def _stop(
+        self, failed: Step, followers: list[Step], changed: list[Step], now: datetime
+    ) -> None:
+        """Cancel what a failed first holds back in its own run; others go on."""
+        others = []
+        for step in followers:
+            if step.run != failed.run and failed.status is Status.cancelled:
+                others.append(step)
+                continue
+            del self.held[step.id]
+            how = failed.outcome or failed.status
+            changed.append(
+                replace(
+                    step,
+                    status=Status.cancelled,
+                    held=False,
+                    finished_at=now,
+                    reason=f"not started, since {failed.container} went first and ended {how}",
+                )
+            )
+        self._release(others, changed, one=True)
+
+
+_PASSING = frozenset({Status.skipped, Status.stuck})
+"""How a first may end so that the next goes first."""
+
+
+def _line(step: Step) -> _Line:
+    return (step.engine, step.container)
+
+
+def _share(step: Step) -> str:
+    """Whose part of the slots a step uses."""
+    return step.repository or f"project {step.project}"
