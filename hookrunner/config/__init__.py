@@ -1,0 +1,61 @@
+"""The configuration: what can be said (`schema`), and how a file says it (`loading`).
+
+Opens nothing: whoever calls `loads` has read the file, and whoever needs a secret reads
+it by its `SecretReference` (`hookrunner.adapters.credentials`).
+"""
+
+from hookrunner.config.loading import loads
+from hookrunner.config.notify import Event, Notify
+from hookrunner.config.operating import Log, LogFormat, LogLevel, Retention, Tls
+from hookrunner.config.schema import (
+    DEFAULT_ENGINE,
+    DEFAULT_STATE,
+    FORGES,
+    STATUS_APIS,
+    Access,
+    Commands,
+    Config,
+    Discover,
+    Door,
+    Limits,
+    Listen,
+    Match,
+    Project,
+    Source,
+    StatusApi,
+    keys,
+)
+from hookrunner.config.secrets import SecretReference
+from hookrunner.config.values import Network, Rate, TcpAddress, UnixAddress
+
+__all__ = [
+    "DEFAULT_ENGINE",
+    "DEFAULT_STATE",
+    "FORGES",
+    "STATUS_APIS",
+    "Access",
+    "Commands",
+    "Config",
+    "Discover",
+    "Door",
+    "Event",
+    "Limits",
+    "Listen",
+    "Log",
+    "LogFormat",
+    "LogLevel",
+    "Match",
+    "Network",
+    "Notify",
+    "Project",
+    "Rate",
+    "Retention",
+    "SecretReference",
+    "Source",
+    "StatusApi",
+    "TcpAddress",
+    "Tls",
+    "UnixAddress",
+    "keys",
+    "loads",
+]
