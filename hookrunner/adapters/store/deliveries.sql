@@ -1,0 +1,61 @@
+-- save_delivery --
+INSERT INTO deliveries (id, source, sender_id, body_hash, received_at, document)
+VALUES (:id, :source, :sender_id, :body_hash, :received_at, :document)
+ON CONFLICT (id) DO UPDATE SET
+    source = excluded.source,
+    sender_id = excluded.sender_id,
+    body_hash = excluded.body_hash,
+    received_at = excluded.received_at,
+    document = excluded.document
+
+-- save_delivery_repository --
+INSERT INTO delivery_repositories (delivery, repository)
+VALUES (:delivery, :repository)
+ON CONFLICT DO NOTHING
+
+-- delivery --
+SELECT document FROM deliveries WHERE id = :id
+
+-- similar_deliveries --
+SELECT document FROM (
+    SELECT * FROM (
+        SELECT id, document FROM deliveries
+        WHERE source = :source AND sender_id = :sender_id
+        ORDER BY id DESC LIMIT 1
+    )
+    UNION
+    SELECT * FROM (
+        SELECT id, document FROM deliveries
+        WHERE source = :source AND body_hash = :body_hash
+        ORDER BY id DESC LIMIT 1
+    )
+)
+ORDER BY id
+
+-- first_delivery_from --
+SELECT id FROM deliveries WHERE received_at >= :at ORDER BY received_at, id LIMIT 1
+
+-- last_delivery_before --
+SELECT id FROM deliveries WHERE received_at < :at ORDER BY received_at DESC, id DESC LIMIT 1
+
+-- list_deliveries --
+SELECT document FROM deliveries
+WHERE id > :above AND id < :below
+  AND +received_at >= :since AND +received_at < :until
+ORDER BY id DESC LIMIT :limit
+
+-- list_deliveries_by_source --
+SELECT document FROM deliveries
+WHERE source = :source AND id > :above AND id < :below
+  AND +received_at >= :since AND +received_at < :until
+ORDER BY id DESC LIMIT :limit
+
+-- list_deliveries_by_repository --
+SELECT deliveries.document
+FROM delivery_repositories AS place
+CROSS JOIN deliveries ON deliveries.id = place.delivery
+WHERE place.repository = :repository
+  AND place.delivery > :above AND place.delivery < :below
+  AND +deliveries.received_at >= :since AND +deliveries.received_at < :until
+  AND (:source IS NULL OR deliveries.source = :source)
+ORDER BY place.delivery DESC LIMIT :limit

@@ -1,0 +1,2 @@
+-- count_write --
+UPDATE health SET writes = writes + 1

@@ -1,0 +1,241 @@
+"""Structs to rows and back, and the values that the store's callers hand over."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from hookrunner.core.history import Binding, ContainerState, KnownPush
+from hookrunner.core.holds import Hold
+from hookrunner.core.tokens import Token, Use
+from hookrunner.core.upkeep import Attended, Interval
+from hookrunner.model import Delivery, Run, Status, Step
+
+Row = dict[str, Any]
+"""Values of a statement's named parameters."""
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be recorded as one: all of it is, or nothing.
+
+    Each replaces what was recorded under its id; a container's state, under its name.
+    """
+
+    deliveries: tuple[Delivery, ...] = ()
+    runs: tuple[Run, ...] = ()
+    steps: tuple[Step, ...] = ()
+    pushes: tuple[KnownPush, ...] = ()
+    containers: tuple[ContainerState, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    attended: tuple[Attended, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs to list, newest first; None leaves a condition out.
+
+    Attributes:
+        project: One of the run's steps is of this project.
+        repository: The full name of the push's repository, in any case.
+        container: One of the run's steps is in a container of this name, on any engine.
+        since: Created at that instant or later.
+        until: Created before that instant.
+        cursor: The id of the last run of the page before.
+    """
+
+    project: str | None = None
+    repository: str | None = None
+    status: Status | None = None
+    container: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries to list, newest first; None leaves a condition out.
+
+    Attributes:
+        repository: The full name of a push's repository, in any case.
+        since: Received at that instant or later.
+        until: Received before that instant.
+        cursor: The id of the last delivery of the page before.
+    """
+
+    source: str | None = None
+    repository: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+class UseQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which uses of the API to list, newest first; None leaves a condition out.
+
+    Attributes:
+        since: At that instant or later.
+        until: Before that instant.
+        cursor: The number of the last use of the page before.
+    """
+
+    who: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    cursor: int | None = None
+    limit: int = 50
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_encode = msgspec.json.Encoder().encode
+
+decode_delivery = msgspec.json.Decoder(Delivery).decode
+decode_run = msgspec.json.Decoder(Run).decode
+decode_step = msgspec.json.Decoder(Step).decode
+decode_push = msgspec.json.Decoder(KnownPush).decode
+decode_container = msgspec.json.Decoder(ContainerState).decode
+decode_binding = msgspec.json.Decoder(Binding).decode
+decode_attended = msgspec.json.Decoder(Attended).decode
+decode_interval = msgspec.json.Decoder(Interval).decode
+decode_hold = msgspec.json.Decoder(Hold).decode
+decode_token = msgspec.json.Decoder(Token).decode
+decode_use = msgspec.json.Decoder(Use).decode
+decode_image = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def instant(at: datetime) -> int:
+    """Microseconds since the epoch, exactly."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def _instant_or_none(at: datetime | None) -> int | None:
+    return None if at is None else instant(at)
+
+
+def statements(changes: Changes) -> Iterator[tuple[str, list[Row]]]:
+    """The names of the queries that record the changes, in order, and the rows of each."""
+    if changes.deliveries:
+        yield "save_delivery", [_delivery_row(delivery) for delivery in changes.deliveries]
+        yield "save_delivery_repository", list(_delivery_repositories(changes.deliveries))
+    if changes.runs:
+        rows = [_run_row(run) for run in changes.runs]
+        yield "save_run", rows
+        yield "save_run_of_projects", rows
+    if changes.steps:
+        yield "save_step", [_step_row(step) for step in changes.steps]
+        projects = {(step.run, step.project) for step in changes.steps if step.project}
+        yield (
+            "save_run_project",
+            [{"run": run, "project": project} for run, project in sorted(projects)],
+        )
+    if changes.pushes:
+        yield "save_push", [_push_row(push) for push in changes.pushes]
+    if changes.containers:
+        yield "save_container", [_container_row(state) for state in changes.containers]
+    if changes.attended:
+        yield "save_attended", [_container_row(one) for one in changes.attended]
+    if changes.intervals:
+        yield (
+            "save_interval",
+            [
+                {"project": one.project, "action": one.action.value, "document": _encode(one)}
+                for one in changes.intervals
+            ],
+        )
+    if changes.bindings:
+        rows = [{"project": one.project, "document": _encode(one)} for one in changes.bindings]
+        yield "save_binding", rows
+
+
+def _delivery_row(delivery: Delivery) -> Row:
+    counts = delivery.ignored is None
+    return {
+        "id": delivery.id,
+        "source": delivery.source,
+        "sender_id": delivery.sender_id if counts else None,
+        "body_hash": delivery.body_hash if counts else None,
+        "received_at": instant(delivery.received_at),
+        "document": _encode(delivery),
+    }
+
+
+def _delivery_repositories(deliveries: tuple[Delivery, ...]) -> Iterator[Row]:
+    for delivery in deliveries:
+        for name in sorted({receipt.push.repository.lower() for receipt in delivery.pushes}):
+            yield {"delivery": delivery.id, "repository": name}
+
+
+def _run_row(run: Run) -> Row:
+    return {
+        "id": run.id,
+        "status": run.status.value,
+        "repository": run.push.repository.lower() if run.push else None,
+        "created_at": instant(run.created_at),
+        "document": _encode(run),
+    }
+
+
+def _step_row(step: Step) -> Row:
+    return {
+        "id": step.id,
+        "run": step.run,
+        "number": step.number,
+        "engine": step.engine,
+        "container": step.container,
+        "status": step.status.value,
+        "is_over": step.status.is_final and step.finished_at is not None,
+        "superseded_by": step.superseded_by,
+        "document": _encode(step),
+    }
+
+
+def _push_row(push: KnownPush) -> Row:
+    return {
+        "id": push.id,
+        "repository": push.repository,
+        "ref": push.ref,
+        "document": _encode(push),
+    }
+
+
+def _container_row(state: ContainerState | Attended) -> Row:
+    return {
+        "engine": state.engine,
+        "container": state.container,
+        "document": _encode(state),
+    }
+
+
+def image_row(engine: str, image_id: str, document: Mapping[str, Any] | None) -> Row:
+    """The row of an image's metadata."""
+    return {
+        "engine": engine,
+        "image_id": image_id,
+        "document": None if document is None else _encode(document),
+    }
+
+
+def hold_row(hold: Hold) -> Row:
+    """The row of a hold."""
+    return {"id": hold.id, "document": _encode(hold)}
+
+
+def token_row(token: Token) -> Row:
+    """The row of a token."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "hash": token.hash,
+        "expires_at": _instant_or_none(token.expires_at),
+        "revoked_at": _instant_or_none(token.revoked_at),
+        "document": _encode(token),
+    }
+
+
+def use_row(use: Use) -> Row:
+    """The row of a use of the API."""
+    return {"at": instant(use.at), "who": use.who, "document": _encode(use)}
