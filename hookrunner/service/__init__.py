@@ -1,0 +1,1 @@
+"""What happens over time: tasks, queues, deadlines. No HTTP, no SQL."""

@@ -1,0 +1,300 @@
+"""Look after containers without a push: after each start, and at intervals."""
+
+import asyncio
+import contextlib
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from hookrunner.adapters.store import Changes, Store
+from hookrunner.config import Project
+from hookrunner.core.history import KnownPush
+from hookrunner.core.holds import Place
+from hookrunner.core.inventory import Inventory
+from hookrunner.core.upkeep import (
+    Interval,
+    caught_up,
+    may_catch_up_at,
+    next_due,
+    ready_at,
+)
+from hookrunner.errors import HookrunnerError
+from hookrunner.model import Action, Container, Trigger
+from hookrunner.service.dispatcher import Dispatcher
+from hookrunner.service.intake import Intake
+from hookrunner.service.settings import Settings
+from hookrunner.service.upkeep import Due, Upkeep
+from hookrunner.service.watcher import Watcher
+
+log = structlog.get_logger()
+
+_JITTER = 10.0
+"""Seconds within which containers that started together catch up: a host's reboot must not
+have all of them ask one git server at once; a guess."""
+_BUSY = timedelta(seconds=5)
+"""How long a project's next catch-up waits while one goes on, before it looks again."""
+_LOOK = (0.2, 30.0)
+"""Seconds between looks, at least and at most."""
+_BY = "hookrunner"
+"""Who asks for what nobody asked for."""
+
+
+class _Start(msgspec.Struct, frozen=True):
+    """A container that started.
+
+    Attributes:
+        since: When, by our clock.
+        started_at: When, by the engine's.
+    """
+
+    since: datetime
+    started_at: datetime
+
+
+class Catchup:
+    """Notices starts, and begins what is due."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        inventory: Inventory,
+        watchers: Mapping[str, Watcher],
+        dispatcher: Dispatcher,
+        intake: Intake,
+        upkeep: Upkeep,
+        intervals: Iterable[Interval],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._inventory = inventory
+        self._watchers = watchers
+        self._dispatcher = dispatcher
+        self._intake = intake
+        self._upkeep = upkeep
+        self._intervals = {(one.project, one.action): one for one in intervals}
+        self._began = datetime.now(UTC)
+        self._old_engines = upkeep.engines
+        self._seen: set[Place] = set()
+        self._throwaway: set[Place] = set()
+        self._starts: dict[Place, _Start] = {}
+
+    async def run(self) -> None:
+        """Look after containers for ever."""
+        while True:
+            self._upkeep.wake.clear()
+            try:
+                await self._notice_all()
+                await self._after_starts()
+                await self._catch_up()
+                await self._at_intervals()
+            except HookrunnerError as error:
+                log.warning("cannot look after containers", error=str(error))
+            await asyncio.sleep(_LOOK[0])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._next_look()):
+                    await self._upkeep.wake.wait()
+
+    def _next_look(self) -> float:
+        """Seconds until something is due."""
+        now = self._upkeep.clock.now()
+        times = [due.at for due in self._upkeep.due.values()]
+        for (engine, container_id), start in self._starts.items():
+            container = self._inventory.get(engine, container_id)
+            if container is not None:
+                times.append(ready_at(container, start.since, now))
+        for name, project in self._settings.config.projects.items():
+            for action, every in _intervals(project):
+                last = self._intervals.get((name, action))
+                times.append(next_due(last.at if last else None, every, now))
+        wait = min(((at - now).total_seconds() for at in times), default=_LOOK[1])
+        return min(_LOOK[1], max(_LOOK[0], wait))
+
+    async def _notice_all(self) -> None:
+        """Find the containers that started since they were last looked at."""
+        for name, watcher in self._watchers.items():
+            if watcher.is_connected:
+                self._seen -= {(name, one) for one in watcher.take_started()}
+            else:
+                self._seen = {place for place in self._seen if place[0] != name}
+        there = {(container.engine, container.id) for container in self._inventory}
+        self._seen &= there
+        self._throwaway &= there
+        for place in set(self._starts) - there:
+            del self._starts[place]
+        for container in self._inventory:
+            watcher = self._watchers[container.engine]
+            if watcher.is_connected and (container.engine, container.id) not in self._seen:
+                await self._notice(container, watcher)
+
+    async def _notice(self, container: Container, watcher: Watcher) -> None:
+        """Look whether a container started since it was last taken care of."""
+        place = (container.engine, container.id)
+        try:
+            around = await watcher.engine.surroundings(container.id)
+            image = await watcher.engine.image(container.image_id)
+        except HookrunnerError as error:
+            log.info("start not known", container=container.name, error=str(error))
+            return
+        self._seen.add(place)
+        started_at = around.started_at or container.created_at
+        attended = self._upkeep.of(container)
+        if around.is_throwaway(image):
+            self._throwaway.add(place)
+        elif (attended.container_id, attended.started_at) == (container.id, started_at):
+            return
+        elif (
+            attended.started_at is None
+            and container.engine not in self._old_engines
+            and started_at < self._began
+        ):  # it ran before hookrunner was there
+            self._attend(container, started_at)
+        else:
+            age = max(timedelta(0), datetime.now(UTC) - started_at)
+            self._starts[place] = _Start(self._upkeep.clock.now() - age, started_at)
+
+    def _attend(self, container: Container, started_at: datetime) -> None:
+        """Remember that a start was taken care of."""
+        self._upkeep.put(
+            replace(
+                self._upkeep.of(container),
+                project=container.project,
+                container_id=container.id,
+                started_at=started_at,
+            )
+        )
+
+    async def _after_starts(self) -> None:
+        """Validate the containers that started, and have them catch up."""
+        now = self._upkeep.clock.now()
+        to_validate: defaultdict[str, list[Container]] = defaultdict(list)
+        for place, start in list(self._starts.items()):
+            container = self._inventory.get(*place)
+            if container is None or ready_at(container, start.since, now) > now:
+                continue
+            if container.state != "running" or self._watchers[place[0]].is_asking(container):
+                continue
+            del self._starts[place]
+            if Action.validate in container.methods:
+                to_validate[container.project].append(container)
+            if (
+                self._settings.project_of(container).catch_up
+                and Action.update in container.methods
+            ):
+                jitter = timedelta(seconds=random.uniform(0, _JITTER))  # noqa: S311 - jitter
+                due = Due(now + jitter, 0, container.id, start.started_at)
+                self._upkeep.due[container.engine, container.name] = due
+            else:
+                self._attend(container, start.started_at)
+        for containers in to_validate.values():
+            await self._intake.begin(
+                Trigger.schedule,
+                Action.validate,
+                containers,
+                requested_by=_BY,
+                reason=f"{_names(containers)} started",
+            )
+
+    async def _catch_up(self) -> None:
+        """Update the containers that started behind what was pushed."""
+        now = self._upkeep.clock.now()
+        groups: dict[tuple[str, str], tuple[KnownPush, list[Container]]] = {}
+        for place, due in list(self._upkeep.due.items()):
+            if due.at > now:
+                continue
+            container = self._inventory.named(*place)
+            insist = due.tries > 0
+            found = self._upkeep.missed(container, insist=insist) if container else None
+            if container is None or found is None:
+                del self._upkeep.due[place]
+                if container is not None and due.container_id == container.id:
+                    self._attend(container, due.started_at or now)
+                continue
+            allowed = may_catch_up_at(self._upkeep.of(container), now)
+            if allowed > now:
+                self._upkeep.due[place] = replace(due, at=allowed)
+            elif self._is_occupied(container.project, Action.update):
+                self._upkeep.due[place] = replace(due, at=now + _BUSY)
+            else:
+                push, group = groups.setdefault((container.project, found.id), (found, []))
+                group.append(container)
+        for push, containers in groups.values():
+            await self._update(push, containers, now)
+
+    def _is_occupied(self, project: str, action: Action) -> bool:
+        """Whether a project still has to do with what nobody pushed or asked for."""
+        return any(
+            step.project == project
+            and step.action is action
+            and step.trigger in {Trigger.schedule, Trigger.catch_up}
+            for step in self._dispatcher.open_steps
+        )
+
+    async def _update(
+        self, push: KnownPush, containers: list[Container], now: datetime
+    ) -> None:
+        after = (push.after or "")[:12]
+        await self._intake.begin(
+            Trigger.catch_up,
+            Action.update,
+            containers,
+            requested_by=_BY,
+            reason=f"{_names(containers)} started behind {after}",
+            push=push,
+        )
+        for container in containers:
+            due = self._upkeep.due.pop((container.engine, container.name))
+            self._upkeep.tried(container, due)
+            self._upkeep.put(caught_up(self._upkeep.of(container), now))
+            if due.started_at is not None and due.container_id == container.id:
+                self._attend(container, due.started_at)
+
+    async def _at_intervals(self) -> None:
+        """Begin what comes at intervals."""
+        now = self._upkeep.clock.now()
+        for name, project in self._settings.config.projects.items():
+            for action, every in _intervals(project):
+                last = self._intervals.get((name, action))
+                if last is None:
+                    await self._begun(name, action, now)
+                elif next_due(last.at, every, now) <= now:
+                    await self._interval(name, action, now)
+
+    async def _interval(self, project: str, action: Action, now: datetime) -> None:
+        if not self._intake.is_settled or self._is_occupied(project, action):
+            return
+        containers = [
+            one
+            for one in self._inventory
+            if one.project == project
+            and action in one.methods
+            and (one.engine, one.id) not in self._throwaway
+            and not (action is Action.update and self._upkeep.is_blocked(one))
+        ]
+        if containers:
+            reason = f"every {action} of {project}"
+            await self._intake.begin(
+                Trigger.schedule, action, containers, requested_by=_BY, reason=reason
+            )
+        await self._begun(project, action, now)
+
+    async def _begun(self, project: str, action: Action, now: datetime) -> None:
+        interval = Interval(project=project, action=action, at=now)
+        self._intervals[project, action] = interval
+        await self._store.save(Changes(intervals=(interval,)))
+
+
+def _intervals(project: Project) -> list[tuple[Action, float]]:
+    """What of a project comes at intervals, and after how many seconds."""
+    told = {Action.update: project.every, Action.validate: project.validate_every}
+    return [(action, every) for action, every in told.items() if every is not None]
+
+
+def _names(containers: Iterable[Container]) -> str:
+    return ", ".join(container.name for container in containers)

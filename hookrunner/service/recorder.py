@@ -1,0 +1,96 @@
+"""What the dispatcher changed, on its way to the store: newest state wins, nothing is lost.
+
+The dispatcher decides in memory and goes on. Whoever must know that a change is on the disk
+waits for `flush`. While nothing can be written, changes wait here and are tried again.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import TypeVar
+
+import structlog
+
+from hookrunner.adapters.store import Changes, Store
+from hookrunner.core.history import ContainerState
+from hookrunner.core.upkeep import Attended
+from hookrunner.errors import StoreError
+from hookrunner.model import Run, Step
+
+log = structlog.get_logger()
+K = TypeVar("K")
+V = TypeVar("V")
+
+_RETRY = 1.0
+"""Seconds between tries while the store fails; space on a disk returns by a person's hand."""
+
+
+class Recorder:
+    """Collects changes and writes them, many in one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._runs: dict[str, Run] = {}
+        self._steps: dict[str, Step] = {}
+        self._containers: dict[tuple[str, str], ContainerState] = {}
+        self._attended: dict[tuple[str, str], Attended] = {}
+        self._wake = asyncio.Event()
+        self._flushed: list[asyncio.Future[None]] = []
+
+    def put(
+        self,
+        *,
+        runs: Iterable[Run] = (),
+        steps: Iterable[Step] = (),
+        containers: Iterable[ContainerState] = (),
+        attended: Iterable[Attended] = (),
+    ) -> None:
+        """Record these soon."""
+        self._runs |= {run.id: run for run in runs}
+        self._steps |= {step.id: step for step in steps}
+        self._containers |= {(c.engine, c.container): c for c in containers}
+        self._attended |= {(one.engine, one.container): one for one in attended}
+        self._wake.set()
+
+    async def flush(self) -> None:
+        """Wait until all that was put so far is on the disk."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._flushed.append(waiter)
+        self._wake.set()
+        await waiter
+
+    async def run(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            waiters, self._flushed = self._flushed, []
+            await self._write()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _write(self) -> None:
+        while self._runs or self._steps or self._containers or self._attended:
+            changes = Changes(
+                runs=tuple(self._runs.values()),
+                steps=tuple(self._steps.values()),
+                containers=tuple(self._containers.values()),
+                attended=tuple(self._attended.values()),
+            )
+            try:
+                await self._store.save(changes)
+            except StoreError as error:
+                log.error("cannot record", error=str(error), hint=error.hint)  # noqa: TRY400
+                await asyncio.sleep(_RETRY)
+                continue
+            _drop(self._runs, {run.id: run for run in changes.runs})
+            _drop(self._steps, {step.id: step for step in changes.steps})
+            _drop(self._containers, {(c.engine, c.container): c for c in changes.containers})
+            _drop(self._attended, {(c.engine, c.container): c for c in changes.attended})
+
+
+def _drop(waiting: dict[K, V], written: dict[K, V]) -> None:
+    """Take out what was written and did not change meanwhile."""
+    for key, value in written.items():
+        if waiting.get(key) is value:
+            del waiting[key]

@@ -1,0 +1,129 @@
+"""What every container was given without a push, and when it is to catch up."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from hookrunner.core.history import KnownPush
+from hookrunner.core.holds import Place
+from hookrunner.core.matching import Known
+from hookrunner.core.standing import pushed
+from hookrunner.core.upkeep import (
+    Attended,
+    after_update,
+    is_blocked,
+    missed,
+    tried_again_after,
+)
+from hookrunner.model import Action, Container, Step
+from hookrunner.service.clock import Clock
+from hookrunner.service.recorder import Recorder
+
+log = structlog.get_logger()
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A container that is to catch up.
+
+    Attributes:
+        tries: How often it was tried since its start.
+        started_at: The start that it is for, by the engine's clock; None for a later try.
+    """
+
+    at: datetime
+    tries: int = 0
+    container_id: str = ""
+    started_at: datetime | None = None
+
+
+class Upkeep:
+    """Remembers; `hookrunner.service.catchup` acts on it.
+
+    Args:
+        known: Gives what is known now.
+        attended: As it was recorded.
+
+    Attributes:
+        due: The containers that are to catch up, by engine and name.
+        wake: Set when there is something new to do.
+    """
+
+    def __init__(
+        self, *, known: Callable[[], Known], recorder: Recorder, attended: Iterable[Attended]
+    ) -> None:
+        self.due: dict[Place, Due] = {}
+        self.wake = asyncio.Event()
+        self.clock = Clock()
+        self._known = known
+        self._recorder = recorder
+        self._attended = {(one.engine, one.container): one for one in attended}
+        self._tries: dict[Place, int] = {}
+
+    @property
+    def engines(self) -> set[str]:
+        """The engines of which anything was ever recorded."""
+        return {engine for engine, _ in self._attended}
+
+    def of(self, container: Container) -> Attended:
+        """What a container was given."""
+        place = (container.engine, container.name)
+        return self._attended.get(place) or Attended(engine=place[0], container=place[1])
+
+    def put(self, attended: Attended) -> None:
+        """Remember what a container was given."""
+        self._attended[attended.engine, attended.container] = attended
+        self._recorder.put(attended=[attended])
+
+    def missed(self, container: Container, *, insist: bool) -> KnownPush | None:
+        """The push that a container is to catch up with, or None.
+
+        Args:
+            insist: Also where it would only repeat what ended badly.
+        """
+        for pushes, newest in pushed(container, self._known()):
+            if newest is None or missed(container, pushes, newest) is None:
+                continue
+            if insist or not is_blocked(container, newest, self._attended.values()):
+                return newest
+            log.info("no catch-up", container=container.name, reason="it ended badly before")
+        return None
+
+    def is_blocked(self, container: Container) -> bool:
+        """Whether an update would only repeat what ended badly."""
+        found = [one for _, one in pushed(container, self._known()) if one]
+        newest: list[KnownPush | None] = [*found] or [None]
+        return any(is_blocked(container, one, self._attended.values()) for one in newest)
+
+    def _newest(self, container: Container, repository: str) -> KnownPush | None:
+        """The last push for a container, of the repository that a step was about."""
+        found = [one for _, one in pushed(container, self._known()) if one]
+        told = [one for one in found if one.repository == repository]
+        return next(iter([*told, *found]), None)
+
+    def tried(self, container: Container, due: Due) -> None:
+        """Note that a container catches up now."""
+        self._tries[container.engine, container.name] = due.tries
+
+    def ended(self, step: Step) -> None:
+        """Take the end of a step; what is remembered is recorded along with it."""
+        if step.action is not Action.update:
+            return
+        place = (step.engine, step.container)
+        container = self._known().inventory.named(*place)
+        newest = self._newest(container, step.repository) if container else None
+        before = self._attended.get(place) or Attended(engine=place[0], container=place[1])
+        after = after_update(before, step, newest)
+        if after != before:
+            self.put(after)
+        tries = self._tries.pop(place, 0)
+        delay = tried_again_after(step, tries)
+        if delay is not None:
+            self._again(place, delay, tries)
+
+    def _again(self, place: Place, delay: timedelta, tries: int) -> None:
+        log.info("catch-up tried again", container=place[1], seconds=delay.total_seconds())
+        self.due[place] = Due(at=self.clock.now() + delay, tries=tries + 1)
+        self.wake.set()
