@@ -1,0 +1,53 @@
+"""``GET /metrics``: hookrunner's own figures, for Prometheus."""
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from hookrunner.config import Door
+from hookrunner.errors import ForbiddenError
+from hookrunner.service.metrics import Metrics
+from hookrunner.web.auth import authorised
+from hookrunner.web.caller import CALLER
+from hookrunner.web.services import SERVICES
+
+METRICS_ALONE: web.AppKey[bool] = web.AppKey("metrics_alone", bool)
+"""The address serves nothing else, so that whoever reaches it may read them."""
+
+PROVED: web.RequestKey[str] = web.RequestKey("proved", str)
+"""The source that a webhook's request is proved to be from."""
+
+
+def is_alone(doors: object) -> bool:
+    """Whether an address serves the metrics and nothing else."""
+    return doors == frozenset({Door.metrics})
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Answer in the text format, or as OpenMetrics where that is asked for.
+
+    Raises:
+        UnauthorizedError: It needs a token here.
+        ForbiddenError: The token is for some projects, and the figures are of all.
+    """
+    if not request.app[METRICS_ALONE]:
+        caller = await authorised(request, "read")
+        request.pop(CALLER)  # else each look would add to the audit log, for ever
+        if not caller.is_unrestricted:
+            raise ForbiddenError(
+                f"{caller.name} is for the projects {caller.project}, and metrics are of all",
+                hint="use a token that was made without --project, or an address of its own:"
+                " `listen: [{address: ..., serves: [metrics]}]`",
+            )
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    text = encode(request.app[SERVICES].metrics.registry)
+    response = web.Response(body=text, headers={"Content-Type": content_type})
+    response.enable_compression()
+    return response
+
+
+async def count(request: web.Request, response: web.StreamResponse) -> None:
+    """Count a request to the webhooks' door. A signal of aiohttp's."""
+    resource = request.match_info.route.resource
+    if resource is not None and resource.canonical.startswith("/hooks"):
+        found: Metrics = request.app[SERVICES].metrics
+        found.answered(request.get(PROVED, ""), response.status)

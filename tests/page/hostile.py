@@ -1,0 +1,48 @@
+"""Text that tries to be more than text: in a page, and in a terminal."""
+
+MARKUP = [
+    "<script>window.hit=1</script>",
+    "<img src=x onerror=window.hit=1>",
+    "<svg onload=window.hit=1>",
+    "<svg><script>window.hit=1</script></svg>",
+    "<iframe srcdoc='<script>parent.hit=1</script>'></iframe>",
+    "<body onload=window.hit=1>",
+    "<a href='javascript:window.hit=1'>x</a>",
+    "javascript:window.hit=1",
+    "<details open ontoggle=window.hit=1>",
+    "<input autofocus onfocus=window.hit=1>",
+    "'\"><script>window.hit=1</script>",
+    '" onmouseover="window.hit=1',
+    "' autofocus onfocus='window.hit=1",
+    "</title><script>window.hit=1</script>",
+    "</pre></textarea></style><script>window.hit=1</script>",
+    "<!--<script>window.hit=1//--></script>",
+    "<math><mtext></form><form><mglyph><style></math><img src onerror=window.hit=1>",
+    "<style>@import '//evil.example'</style>",
+    "<link rel=stylesheet href=//evil.example>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<base href=//evil.example/>",
+    "<form action=//evil.example><button>x",
+    "<object data='data:text/html,<script>hit=1</script>'>",
+    "{{ 7 * 7 }}{% raw %}",
+    "${window.hit=1}`",
+    "&lt;script&gt;&#x3c;img src=x&#x3e;",
+    "\\u003cscript\\u003ewindow.hit=1",
+    "<ScRiPt\x0b>window.hit=1</sCrIpT>",
+    "<img/src='x'/onerror=window.hit=1>",
+    "%3Cscript%3Ewindow.hit=1%3C/script%3E",
+]
+CONTROL = [
+    "\x1b]0;title\x07",
+    "\x1b[2J\x1b[1;1Hgone",
+    "\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\",
+    "\x1b[6n",
+    "\x1bP+q544e\x1b\\",
+    "safe\rEVIL",
+    "\x9b31mred",
+    "\u202egpj.exe",
+    "a\u200bb\ufeffc\u2066d\u2069",
+    "\x00\x08\x7f\x85",
+]
+PAYLOADS = [*MARKUP, *CONTROL]
+"""Forty of them."""
