@@ -1,0 +1,1 @@
+"""hookrunner measured beside what one would take instead: `README.md` says what and why."""

@@ -1,0 +1,110 @@
+"""Signed pushes, as a forge sends them."""
+
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SECRET = "a secret of the benchmark, long enough"
+_COMMITS = 3
+_MESSAGE = "Say what this commit is for, in a paragraph as people write it. " * 4
+_NUMBERS = itertools.count(1)
+
+
+class Push:
+    """One push in GitHub's form, some 3 KB, of commits that nobody has.
+
+    Attributes:
+        after: Its last commit.
+        body: Its bytes.
+        headers: What proves them.
+    """
+
+    def __init__(self, repository: str, *, after: str = "") -> None:
+        number = next(_NUMBERS)
+        before = f"{number:040x}"
+        self.after = after or f"{number + 1:040x}"
+        self.body = json.dumps(
+            {
+                "ref": "refs/heads/main",
+                "before": before,
+                "after": self.after,
+                "repository": {
+                    "full_name": repository,
+                    "clone_url": f"https://git.example.net/{repository}.git",
+                    "default_branch": "main",
+                },
+                "pusher": {"name": "ada"},
+                "commits": [
+                    {
+                        "id": self.after,
+                        "message": _MESSAGE,
+                        "author": {"name": "Ada", "email": "ada@example.net"},
+                        "added": [],
+                        "removed": [],
+                        "modified": [f"zones/{part}.example.net" for part in range(12)],
+                    }
+                    for _ in range(_COMMITS)
+                ],
+            }
+        ).encode()
+        proof = hmac.new(SECRET.encode(), self.body, hashlib.sha256).hexdigest()
+        self.headers = {
+            "Content-Type": "application/json",
+            "X-GitHub-Event": "push",
+            "X-GitHub-Delivery": f"{number:032x}",
+            "X-Hub-Signature-256": f"sha256={proof}",
+        }
+
+    def send(self, address: tuple[str, int], path: str) -> bytes:
+        """Send it over a connection of its own, as forges do, and read the answer to its end.
+
+        Raises:
+            RuntimeError: It was not taken.
+        """
+        connection = http.client.HTTPConnection(*address)
+        try:
+            return self.send_over(connection, path)
+        finally:
+            connection.close()
+
+    def send_over(self, connection: http.client.HTTPConnection, path: str) -> bytes:
+        """Send it over a connection that is kept; what it raises, `send` says."""
+        connection.request("POST", path, self.body, self.headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        if answer.status not in {http.client.OK, http.client.ACCEPTED}:
+            raise RuntimeError(f"{path}: {answer.status} {data.decode(errors='replace')}")
+        return data
+
+
+def send_all(
+    pushes: Sequence[Push], address: tuple[str, int], path: str, *, connections: int
+) -> None:
+    """Send many, over some connections that are kept, each taking its share in order."""
+
+    def send(share: Sequence[Push]) -> None:
+        connection = http.client.HTTPConnection(*address)
+        for push in share:
+            push.send_over(connection, path)
+        connection.close()
+
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(send, [pushes[n::connections] for n in range(connections)]))
+
+
+def stock(path: Path, repository: str, count: int) -> None:
+    """Write many pushes, each ready to be sent as it stands, for wrk."""
+    with path.open("wb") as file:
+        for push in itertools.islice(_endless(repository), count):
+            head = "".join(f"{name}: {value}\r\n" for name, value in push.headers.items())
+            file.write(b"%d %d\n" % (len(head), len(push.body)) + head.encode() + push.body)
+
+
+def _endless(repository: str) -> Iterator[Push]:
+    while True:
+        yield Push(repository)

@@ -1,0 +1,399 @@
+"""A real engine, one tiny image, and containers that carry this test run's id.
+
+The fixtures use the ``docker`` command, so that they share no code with what they test.
+"""
+
+import contextlib
+import gc
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from gates import GateProcess
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(  # a busy machine is no failure
+    "whole", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("quick", settings.get_profile("whole"), max_examples=10)
+settings.load_profile("whole")
+
+SOCKETS = [Path("/run/docker.sock"), Path("/var/run/docker.sock")]
+
+DOCKERFILE = """\
+FROM debian:bookworm-slim
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends git \\
+ && rm -rf /var/lib/apt/lists/* \\
+ && git config --system --add safe.directory '*' \\
+ && git config --system pull.ff only
+COPY container /usr/local/bin/container
+RUN chmod 755 /usr/local/bin/container
+"""
+
+CONTAINER = """\
+#!/bin/sh
+case ${1-} in
+--metadata)
+  if [ -e /etc/container/metadata.json ]; then
+    exec cat /etc/container/metadata.json
+  fi
+  cat <<'END'
+{
+  "project": "bind",
+  "image_name": "ops/bind",
+  "image_tag_names": ["hub.example.net/ops/bind"],
+  "gitref": "e1b0a445744fec5e584919711cafd8f4cebdee0e",
+  "build_time": "2015-03-30 06:02:10",
+  "build_time_stamp": 1427691730,
+  "build_cause": "TIMERTRIGGER",
+  "build_tag": "jenkins-docker bind-55",
+  "ci": true,
+  "validate": true,
+  "start_method": "/srv/start.sh",
+  "update_method": "/srv/update.sh",
+  "validate_method": "/srv/validate.sh"
+}
+END
+  ;;
+--update)
+  if [ -x /srv/update.sh ]; then
+    exec /srv/update.sh
+  fi
+  echo ">> Fetching latest git checkout"
+  git -C /srv/data pull || exit 1
+  echo ">> Validating configuration"
+  "$0" --validate || exit 65
+  echo ">> Reloading"
+  ;;
+--validate)
+  if [ -x /srv/validate.sh ]; then
+    /srv/validate.sh || exit 65
+  fi
+  ;;
+--gitref)
+  git -C "${CHECKOUT:-/srv/data}" rev-parse HEAD 2>/dev/null || exit 78
+  ;;
+*)
+  echo "usage: container --metadata | --update | --validate | --gitref" >&2
+  exit 64
+  ;;
+esac
+"""
+
+
+def pytest_configure():
+    """Let what tests start be interrupted, also where they run in a script's background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--soak", action="store_true", help="run the tests marked soak, no others")
+    parser.addoption("--gate", action="store_true", help="put a gate before every engine")
+
+
+SLOW = {"door", "make_world", "store"}
+"""The fixtures that start the whole server, or make a database on the disk: what uses one is
+marked `process`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is slow, or all else: by a selection of its own, so that `-m` is free."""
+    for item in items:
+        if SLOW.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("process")
+    wanted = config.getoption("soak")
+    sorted_out = {True: [], False: []}
+    for item in items:
+        sorted_out[(item.get_closest_marker("soak") is not None) is wanted].append(item)
+    config.hook.pytest_deselected(items=sorted_out[False])
+    items[:] = sorted_out[True]
+
+
+def pytest_collection_finish():
+    """Spare the collector what lives until the end: it would look through it all the time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_generate_tests(metafunc):
+    if "engine_kind" in metafunc.fixturenames:
+        kinds = [pytest.param("docker", id=pytest.HIDDEN_PARAM)]
+        if metafunc.definition.get_closest_marker("both_engines") is not None:
+            kinds.append("podman")
+        metafunc.parametrize("engine_kind", kinds, indirect=True, scope="session")
+    if "engine_way" in metafunc.fixturenames:
+        ways = [pytest.param("direct", id=pytest.HIDDEN_PARAM)]
+        if metafunc.config.getoption("gate"):
+            ways = [pytest.param("gate", id=pytest.HIDDEN_PARAM)]
+        elif metafunc.definition.get_closest_marker("through_gate") is not None:
+            ways.append("gate")
+        metafunc.parametrize("engine_way", ways, indirect=True, scope="module")
+
+
+MEASURED = pytest.StashKey()
+
+
+@pytest.fixture
+def measured(request):
+    """A function: say a figure that the test found, which the run's summary shows."""
+    return request.config.stash.setdefault(MEASURED, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if found := config.stash.get(MEASURED, []):
+        terminalreporter.section("measured")
+        for line in found:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hermetic(tmp_path_factory):
+    """Nothing of the environment that the tests are started in decides how they end."""
+    monkeypatch, home = pytest.MonkeyPatch(), tmp_path_factory.mktemp("home")
+    for name in [*os.environ]:
+        if name.startswith("HOOKRUNNER_") and name != "HOOKRUNNER_REQUIRE":
+            monkeypatch.delenv(name)
+    for name in ("NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    yield
+    monkeypatch.undo()
+
+
+@pytest.fixture(scope="session")
+def engine_kind(request):
+    """``docker``, and in its turn ``podman`` for a test that is marked `both_engines`."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def engine_way(request):
+    """``direct``, and in its turn ``gate`` for a test that is marked `through_gate`: how what
+    is tested reaches the engine."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def engine_url(request, engine_kind):
+    """The address of a real engine; without one the test is skipped, or fails where
+    ``$HOOKRUNNER_REQUIRE`` asks for it."""
+    if engine_kind == "podman":
+        return request.getfixturevalue("podman_url")
+    return docker_url()
+
+
+def docker_url():
+    """The address of the Docker that is there."""
+    sockets = [f"unix://{socket}" for socket in SOCKETS if socket.is_socket()]
+    url = os.environ.get("DOCKER_HOST") or next(iter(sockets), None)
+    if url is None:
+        missing(f"no engine: $DOCKER_HOST is not set, and there is no {SOCKETS[0]}")
+    if shutil.which("docker") is None:
+        missing("no engine: the fixtures need the command `docker`")
+    version = subprocess.run(
+        ["docker", "--host", url, "version", "--format", "{{.Server.APIVersion}}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if version.returncode:
+        missing(f"no engine: {url} does not answer: {version.stderr.strip()}")
+    return url
+
+
+PODMAN_LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
+"""Podman asks for its own, which a machine that may not raise limits refuses."""
+
+
+@pytest.fixture(scope="session")
+def podman_url(tmp_path_factory):
+    """The address of a Podman that is started for the tests, with storage of its own."""
+    if shutil.which("podman") is None or os.geteuid() != 0:
+        missing("no Podman: apt-get install podman runc catatonit, and be root", what="podman")
+    place = tmp_path_factory.mktemp("podman")
+    socket = place / "podman.sock"
+    with (place / "log").open("wb") as log:
+        service = subprocess.Popen(
+            [
+                *("unshare", "--mount"),  # its mounts go when it goes
+                *("podman", "--root", place / "root", "--runroot", place / "run"),
+                *("--tmpdir", place / "tmp"),
+                *("--runtime", "runc", "--cgroup-manager", "cgroupfs"),
+                *("--events-backend", "file", "--storage-driver", "overlay"),
+                *("system", "service", "--time", "0", f"unix://{socket}"),
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    deadline = time.monotonic() + 30
+    while not socket.is_socket():
+        if service.poll() is not None or time.monotonic() > deadline:
+            service.kill()
+            missing(f"no Podman: {(place / 'log').read_text()}", what="podman")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            service.wait(0.1)
+    yield f"unix://{socket}"
+    service.terminate()
+    service.wait(30)
+    _end_keepers(place)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _end_keepers(place):
+    """End the processes with which Podman keeps each exec's end, for five minutes."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if b"conmon" in command and os.fsencode(place) in command:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def missing(reason, *, what="engine"):
+    required = os.environ.get("HOOKRUNNER_REQUIRE", "").replace(" ", "").split(",")
+    if what in required:
+        pytest.fail(f"{reason}, and $HOOKRUNNER_REQUIRE asks for one")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def docker(engine_url):
+    """A function: run the command ``docker`` with these arguments, and give its stdout."""
+    return command_of(engine_url)
+
+
+def command_of(url):
+    """The command ``docker`` for one engine, Podman's too."""
+
+    def run(*arguments, stdin=None):
+        done = subprocess.run(
+            ["docker", "--host", url, *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=600,
+            env=os.environ | {"DOCKER_BUILDKIT": "0"},
+            check=False,
+        )
+        output = done.stdout.decode(errors="replace").strip()
+        if done.returncode:
+            error = done.stderr.decode(errors="replace")
+            pytest.fail(f"docker {' '.join(arguments)} ended with {done.returncode}: {error}")
+        return output
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_id(docker):
+    """This test run's id, the prefix of all its names and the value of the label
+    ``hookrunner.test``. What carries the label is removed at the end, but for ``KEEP=1``."""
+    name = f"hr{secrets.token_hex(3)}"
+    yield name
+    if os.environ.get("KEEP") == "1":
+        return
+    label = f"label=hookrunner.test={name}"
+    if containers := docker("ps", "--all", "--quiet", "--filter", label).split():
+        docker("rm", "--force", "--volumes", *containers)
+    left = None
+    while (images := {*docker("images", "--quiet", "--filter", label).split()}) not in (
+        set(),
+        left,
+    ):
+        left = images  # one that another is made from goes in the next round
+        with contextlib.suppress(pytest.fail.Exception):
+            docker("rmi", "--force", *images)
+    assert not images
+    if volumes := docker("volume", "ls", "--quiet", "--filter", label).split():
+        docker("volume", "rm", "--force", *volumes)
+
+
+@pytest.fixture(scope="session")
+def base_image(docker, engine_kind, tmp_path_factory):
+    """An image with git and a hand-written ``container`` script.
+
+    It is tagged with the hash of what it is built from, carries no label, and stays for
+    later runs. Podman gets what Docker built.
+    """
+    if engine_kind == "podman":
+        there = command_of(docker_url())
+        tag = build_base(there, tmp_path_factory)
+        archive = tmp_path_factory.mktemp("podman_image") / "image.tar"
+        there("save", "--output", str(archive), tag, "debian:bookworm-slim")
+        docker("load", "--input", str(archive))
+        archive.unlink()
+        return tag
+    return build_base(docker, tmp_path_factory)
+
+
+def build_base(docker, tmp_path_factory):
+    digest = hashlib.sha256((DOCKERFILE + CONTAINER).encode()).hexdigest()[:12]
+    tag = f"hookrunner-test:{digest}"
+    if not docker("images", "--quiet", tag):
+        context = tmp_path_factory.mktemp("base_image")
+        (context / "Dockerfile").write_text(DOCKERFILE)
+        (context / "container").write_text(CONTAINER)
+        docker("build", "--network", "host", "--tag", tag, str(context))
+    return tag
+
+
+@pytest.fixture(scope="session")
+def start_container(docker, run_id, engine_kind, request):
+    """A function: start a container, and give its id.
+
+    Its name is the run's id, a dash and the suffix; it lives until the session ends, or
+    until the test removes it with ``docker("rm", "--force", id)``. ``options`` go to
+    ``docker run`` as they are; ``image`` is the base image where none is given.
+    """
+
+    def start(
+        name_suffix,
+        *,
+        image=None,
+        labels=None,
+        env=None,
+        volumes=(),
+        command=("sleep", "infinity"),
+        network="none",
+        options=(),
+    ):
+        image = image or request.getfixturevalue("base_image")
+        if engine_kind == "podman":
+            network, options = "host", (*PODMAN_LIMITS, *options)
+        labels = {"hookrunner.test": run_id} | (labels or {})
+        return docker(
+            *("run", "--detach", "--name", f"{run_id}-{name_suffix}", "--network", network),
+            *(f"--label={name}={value}" for name, value in labels.items()),
+            *(f"--env={name}={value}" for name, value in (env or {}).items()),
+            *(f"--volume={volume}" for volume in volumes),
+            *options,
+            image,
+            *command,
+        )
+
+    return start
+
+
+@pytest.fixture
+def make_gate(tmp_path):
+    """A function: start a gate in front of an engine; it is killed when the test ends."""
+    made = []
+
+    def make(engine, *, name="gate", **settings):
+        gate = GateProcess(tmp_path / name, engine, **settings)
+        made.append(gate)
+        return gate.start()
+
+    yield make
+    for gate in made:
+        gate.close()

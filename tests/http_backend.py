@@ -1,0 +1,67 @@
+"""git http-backend behind a web server that does nothing else."""
+
+import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+BACKEND = Path("/usr/lib/git-core/git-http-backend")
+LIMIT = 60.0
+"""Seconds for one request, also on a busy machine."""
+
+
+class _Backend(BaseHTTPRequestHandler):
+    """A web server that does nothing but start git http-backend."""
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        length = self.headers.get("Content-Length") or "0"
+        done = subprocess.run(
+            [str(BACKEND)],
+            env=self.server.environment
+            | {
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "CONTENT_TYPE": self.headers.get("Content-Type") or "",
+                "CONTENT_LENGTH": length,
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding") or "",
+                "REMOTE_USER": "alice",
+                "REMOTE_ADDR": "127.0.0.1",
+            },
+            input=self.rfile.read(int(length)),
+            capture_output=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        headers = [line.split(": ", 1) for line in head.decode().split("\r\n") if line]
+        status = next((v for k, v in headers if k == "Status"), "200").split()[0]
+        self.send_response(int(status))
+        for key, value in headers:
+            if key != "Status":
+                self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815 - the names are http.server's
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(root, environment):
+    """Serve the repositories below a directory to whoever comes; gives the URL."""
+    web = ThreadingHTTPServer(("127.0.0.1", 0), _Backend)
+    web.environment = environment | {"GIT_PROJECT_ROOT": str(root), "GIT_HTTP_EXPORT_ALL": "1"}
+    thread = threading.Thread(target=web.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{web.server_address[1]}"
+    finally:
+        web.shutdown()
+        thread.join(LIMIT)
+        web.server_close()

@@ -1,0 +1,201 @@
+"""What the documents say is there, is there, and what is there is in the documents."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from hookrunner import __version__, config, errors, forges, model
+from hookrunner.cli import main
+from hookrunner.config import Config, Project, Source, keys, loads
+from hookrunner.core import outcome
+from hookrunner.gate import table
+from hookrunner.web import server
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+FORGES = (ROOT / "hookrunner" / "docs" / "forges.md").read_text("utf-8")
+EXAMPLE = (ROOT / "config" / "hookrunner.yaml").read_text("utf-8")
+FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+SPAN = re.compile(r"`([^`\n]+)`")
+
+
+def fences(*kinds, text=README):
+    return [found[2] for found in FENCE.finditer(text) if found[1] in kinds]
+
+
+def code():
+    """All that README shows as code: fenced blocks, and words in backquotes."""
+    return [*fences("console", "text"), *SPAN.findall(FENCE.sub("", README))]
+
+
+def section(heading):
+    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)
+    assert found, f"README has no section {heading}"
+    return found[1]
+
+
+def routes():
+    doors = [some for door, some in server._ROUTES.items() if door is not config.Door.page]
+    listed = [*server._ALWAYS, *(route for some in doors for route in some)]
+    return [f"{route.method} {re.sub(r':[^}]+', '', route.path)}" for route in listed]
+
+
+def exit_statuses():
+    raised = {
+        one.exit_code
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.HookrunnerError)
+    }
+    return sorted(raised | {0, main.INTERRUPTED, main.BROKEN_PIPE})
+
+
+def shown_commands():
+    """Every `hookrunner WORD ...` of README, as its words."""
+    return [
+        call.strip()
+        for text in code()
+        for line in text.replace("\\\n", " ").splitlines()
+        for call in re.findall(r"(?:^|[ /(])hookrunner ([a-z]+\b[^`|>;&)#]*)", line)
+    ]
+
+
+@pytest.mark.parametrize("command", ["config/demo/run", "tests/run", "tests/run quick"])
+def test_readme_names_the_commands_that_show_that_it_works(command):
+    assert command in README
+    assert (ROOT / command.split()[0]).stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("name", sorted({*main.COMMANDS, "version"}))
+def test_every_command_is_in_the_table_of_readme(name):
+    assert f"`hookrunner {name}" in section("The command line")
+
+
+@pytest.mark.parametrize("call", sorted(set(shown_commands())))
+def test_commands_and_options_that_readme_shows_exist(call):
+    words = shlex.split(call)
+    command = main.cli.get_command(click.Context(main.cli), words[0])
+    assert command is not None, f"hookrunner {words[0]} is no command"
+    if isinstance(command, click.Group) and len(words) > 1:
+        command = command.get_command(click.Context(command), words[1])
+        assert command is not None, f"hookrunner {call} is no command"
+
+    options = {flag for param in command.params for flag in param.opts} | {"--help"}
+
+    assert {word for word in words if word.startswith("-")} <= options
+
+
+@pytest.mark.parametrize("status", exit_statuses())
+def test_every_exit_status_is_in_the_table_of_readme(status):
+    rows = re.findall(r"^\| ([\d, ]+) \|", section("The command line"), re.MULTILINE)
+
+    assert str(status) in ", ".join(rows).replace(" ", "").split(",")
+
+
+@pytest.mark.parametrize("exit_code", [0, outcome.INVALID, outcome.RETRY, outcome.NO_METHOD])
+def test_every_exit_code_of_an_update_is_in_the_contract(exit_code):
+    assert re.search(
+        rf"^\| {exit_code} \|", section("What it promises: the contract"), re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("status", model.Status)
+def test_every_status_is_explained(status):
+    assert status in re.findall(r"\w+", section("Design"))
+
+
+@pytest.mark.parametrize("one", model.Outcome)
+def test_every_outcome_is_explained(one):
+    assert re.search(rf"^\| `{one}` \|", section("Design"), re.MULTILINE)
+
+
+def test_the_picture_of_a_step_is_the_table_of_transitions():
+    picture = next(text for text in fences("text") if "queued --" in text)
+    arrows = [line.replace("queued", "", 1) for line in picture.splitlines()]
+
+    running = {line.split("->")[-1].split()[0] for line in arrows if "--->" in line}
+    queued = {line.split("->")[1].split()[0] for line in arrows if line.startswith("   +-->")}
+
+    assert running == model.TRANSITIONS[model.Status.running]
+    stopped = {model.Status.timed_out, model.Status.cancelled, model.Status.interrupted}
+    assert model.TRANSITIONS[model.Status.stuck] == stopped
+    assert queued | {"running"} == model.TRANSITIONS[model.Status.queued]
+
+
+@pytest.mark.parametrize(
+    "table", [model.STEP_TRANSITIONS, model.RUN_TRANSITIONS_TABLE], ids=["steps", "runs"]
+)
+def test_the_pictures_of_runs_and_steps_are_drawn_from_the_table(table):
+    text = (ROOT / "hookrunner" / "docs" / "runs.md").read_text("utf-8")
+
+    assert f"```mermaid\n{model.drawn(table)}\n```" in text
+
+
+@pytest.mark.parametrize("route", routes())
+def test_every_route_is_in_the_table_of_readme(route):
+    assert f"`{route}`" in section("The API")
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"(/api/v1/\w+|/\w+z)\b", README))))
+def test_paths_that_readme_shows_are_served(path):
+    assert any(path in route for route in routes())
+
+
+@pytest.mark.parametrize("name", sorted(forges.FORGES))
+def test_every_forge_is_in_its_document_and_marked_where_it_proves_less(name):
+    rows = re.findall(rf"^\| `{name}` \|.*$", FORGES, re.MULTILINE)
+
+    assert rows
+    assert any("**no**" in row for row in rows) == (forges.FORGES[name].weakness is not None)
+
+
+def test_forges_are_the_same_words_everywhere():
+    said = re.search(r"one of (github [a-z\s#-]+)\.", EXAMPLE)
+
+    assert said[1].replace("#", " ").split() == list(config.FORGES)
+    assert set(config.FORGES) == set(forges.FORGES)
+
+
+@pytest.mark.parametrize("variable", sorted(table.STEP_VARIABLES - {"HOOKRUNNER_NONCE"}))
+def test_every_variable_of_an_action_is_named(variable):
+    assert variable in re.findall(r"\w+", section("The container contract"))
+
+
+@pytest.mark.parametrize(
+    "key", sorted({key for struct in (Config, Source, Project) for key in keys(struct)})
+)
+def test_every_key_is_in_the_example_configuration(key):
+    assert re.search(rf"^#? *{key}:", EXAMPLE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", sorted(set(re.findall(r"projects\.\w+\.(\w+)", README))))
+def test_keys_of_projects_that_readme_names_exist(key):
+    assert key in keys(Project)
+
+
+@pytest.mark.parametrize("text", [*fences("yaml"), *fences("yaml", text=FORGES)])
+def test_configurations_that_are_shown_are_valid(text):
+    assert loads(text, name="document") != Config()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(name):
+    text = (ROOT / name).read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    dead = [
+        link
+        for link in links
+        if (link[1:] not in anchors if link.startswith("#") else not (ROOT / link).exists())
+    ]
+
+    assert dead == []
+
+
+def test_the_version_is_in_the_changelog_and_in_readme():
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"hookrunner {__version__}\n" in README
