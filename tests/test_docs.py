@@ -13,11 +13,15 @@ from hookrunner.config import Config, Project, Source, keys, loads
 from hookrunner.core import outcome
 from hookrunner.gate import table
 from hookrunner.web import server
+from hookrunner.web.documents import documents
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-FORGES = (ROOT / "hookrunner" / "docs" / "forges.md").read_text("utf-8")
+DOCS = documents()
+FORGES = DOCS["forges"]
+ALL = [README, *DOCS.values()]
 EXAMPLE = (ROOT / "config" / "hookrunner.yaml").read_text("utf-8")
+FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "hookrunner/docs").rglob("*.md")]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`([^`\n]+)`")
 
@@ -26,15 +30,20 @@ def fences(*kinds, text=README):
     return [found[2] for found in FENCE.finditer(text) if found[1] in kinds]
 
 
-def code():
-    """All that README shows as code: fenced blocks, and words in backquotes."""
-    return [*fences("console", "text"), *SPAN.findall(FENCE.sub("", README))]
+def code(text):
+    """All that a document shows as code: fenced blocks, and words in backquotes."""
+    return [*fences("console", "text", text=text), *SPAN.findall(FENCE.sub("", text))]
 
 
-def section(heading):
-    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)
-    assert found, f"README has no section {heading}"
+def section(heading, text=README):
+    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    assert found, f"there is no section {heading}"
     return found[1]
+
+
+def named(pattern):
+    """What a pattern finds in all documents."""
+    return sorted({one for text in ALL for one in re.findall(pattern, text)})
 
 
 def routes():
@@ -53,10 +62,10 @@ def exit_statuses():
 
 
 def shown_commands():
-    """Every `hookrunner WORD ...` of README, as its words."""
+    """Every `hookrunner WORD ...` of README and the reference, as its words."""
     return [
         call.strip()
-        for text in code()
+        for text in (*code(README), *code(DOCS["commands"]), *code(DOCS["api"]))
         for line in text.replace("\\\n", " ").splitlines()
         for call in re.findall(r"(?:^|[ /(])hookrunner ([a-z]+\b[^`|>;&)#]*)", line)
     ]
@@ -69,12 +78,12 @@ def test_readme_names_the_commands_that_show_that_it_works(command):
 
 
 @pytest.mark.parametrize("name", sorted({*main.COMMANDS, "version"}))
-def test_every_command_is_in_the_table_of_readme(name):
-    assert f"`hookrunner {name}" in section("The command line")
+def test_every_command_is_in_the_reference(name):
+    assert f"`hookrunner {name}" in DOCS["commands"]
 
 
 @pytest.mark.parametrize("call", sorted(set(shown_commands())))
-def test_commands_and_options_that_readme_shows_exist(call):
+def test_commands_and_options_that_are_shown_exist(call):
     words = shlex.split(call)
     command = main.cli.get_command(click.Context(main.cli), words[0])
     assert command is not None, f"hookrunner {words[0]} is no command"
@@ -88,8 +97,8 @@ def test_commands_and_options_that_readme_shows_exist(call):
 
 
 @pytest.mark.parametrize("status", exit_statuses())
-def test_every_exit_status_is_in_the_table_of_readme(status):
-    rows = re.findall(r"^\| ([\d, ]+) \|", section("The command line"), re.MULTILINE)
+def test_every_exit_status_is_in_the_reference(status):
+    rows = re.findall(r"^\| ([\d, ]+) \|", DOCS["commands"], re.MULTILINE)
 
     assert str(status) in ", ".join(rows).replace(" ", "").split(",")
 
@@ -103,16 +112,18 @@ def test_every_exit_code_of_an_update_is_in_the_contract(exit_code):
 
 @pytest.mark.parametrize("status", model.Status)
 def test_every_status_is_explained(status):
-    assert status in re.findall(r"\w+", section("Design"))
+    assert status in re.findall(r"\w+", DOCS["architecture"])
 
 
 @pytest.mark.parametrize("one", model.Outcome)
 def test_every_outcome_is_explained(one):
-    assert re.search(rf"^\| `{one}` \|", section("Design"), re.MULTILINE)
+    assert re.search(rf"^\| `{one}` \|", DOCS["architecture"], re.MULTILINE)
 
 
 def test_the_picture_of_a_step_is_the_table_of_transitions():
-    picture = next(text for text in fences("text") if "queued --" in text)
+    picture = next(
+        text for text in fences("text", text=DOCS["architecture"]) if "queued --" in text
+    )
     arrows = [line.replace("queued", "", 1) for line in picture.splitlines()]
 
     running = {line.split("->")[-1].split()[0] for line in arrows if "--->" in line}
@@ -128,18 +139,16 @@ def test_the_picture_of_a_step_is_the_table_of_transitions():
     "table", [model.STEP_TRANSITIONS, model.RUN_TRANSITIONS_TABLE], ids=["steps", "runs"]
 )
 def test_the_pictures_of_runs_and_steps_are_drawn_from_the_table(table):
-    text = (ROOT / "hookrunner" / "docs" / "runs.md").read_text("utf-8")
-
-    assert f"```mermaid\n{model.drawn(table)}\n```" in text
+    assert f"```mermaid\n{model.drawn(table)}\n```" in DOCS["runs"]
 
 
 @pytest.mark.parametrize("route", routes())
-def test_every_route_is_in_the_table_of_readme(route):
-    assert f"`{route}`" in section("The API")
+def test_every_route_is_in_the_reference(route):
+    assert f"`{route}`" in DOCS["api"]
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"(/api/v1/\w+|/\w+z)\b", README))))
-def test_paths_that_readme_shows_are_served(path):
+@pytest.mark.parametrize("path", named(r"(/api/v1/\w+|/\w+z)\b"))
+def test_paths_that_are_shown_are_served(path):
     assert any(path in route for route in routes())
 
 
@@ -160,7 +169,7 @@ def test_forges_are_the_same_words_everywhere():
 
 @pytest.mark.parametrize("variable", sorted(table.STEP_VARIABLES - {"HOOKRUNNER_NONCE"}))
 def test_every_variable_of_an_action_is_named(variable):
-    assert variable in re.findall(r"\w+", section("The container contract"))
+    assert variable in re.findall(r"\w+", DOCS["containers"])
 
 
 @pytest.mark.parametrize(
@@ -170,8 +179,8 @@ def test_every_key_is_in_the_example_configuration(key):
     assert re.search(rf"^#? *{key}:", EXAMPLE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("key", sorted(set(re.findall(r"projects\.\w+\.(\w+)", README))))
-def test_keys_of_projects_that_readme_names_exist(key):
+@pytest.mark.parametrize("key", named(r"projects\.\w+\.(\w+)"))
+def test_keys_of_projects_that_are_named_exist(key):
     assert key in keys(Project)
 
 
@@ -180,9 +189,9 @@ def test_configurations_that_are_shown_are_valid(text):
     assert loads(text, name="document") != Config()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
-def test_links_lead_somewhere(name):
-    text = (ROOT / name).read_text("utf-8")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_links_lead_somewhere(file):
+    text = file.read_text("utf-8")
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
@@ -190,7 +199,11 @@ def test_links_lead_somewhere(name):
     dead = [
         link
         for link in links
-        if (link[1:] not in anchors if link.startswith("#") else not (ROOT / link).exists())
+        if (
+            link[1:] not in anchors
+            if link.startswith("#")
+            else not (file.parent / link.partition("#")[0]).exists()
+        )
     ]
 
     assert dead == []

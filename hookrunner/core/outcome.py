@@ -1,7 +1,7 @@
 """What came of a step and of a run: exit code and gitref -> status and outcome.
 
 Source:
-    The exit codes are those of the container standard (README, "The container contract"):
+    The exit codes are those of the container standard (README, "What it promises"):
     65, 75 and 78 are EX_DATAERR, EX_TEMPFAIL and EX_CONFIG of sysexits(3).
 """
 

@@ -64,8 +64,9 @@ def _with_links(tokens: "list[Token]") -> "list[Token]":
         if token.type == "link_open":
             target = str(token.attrGet("href"))
             is_left_out = not target.startswith("#") and "/" in target and "://" not in target
-            if target.endswith(SUFFIX):
-                token.attrSet("href", target.rpartition("/")[2].removesuffix(SUFFIX))
+            name = target.rpartition("/")[2].removesuffix(SUFFIX)
+            if target.endswith(SUFFIX) and name in documents():
+                token.attrSet("href", name)
                 is_left_out = False
         if not (is_left_out and token.type in {"link_open", "link_close"}):
             kept.append(token)
