@@ -358,6 +358,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retention: Retention = Retention()
     projects: Annotated[Mapping[str, Project], Keys(parse_project_name)] = {}
 
+    def project(self, name: str | None) -> Project:
+        """What the operator says of a project; the defaults where that is nothing."""
+        return self.projects.get(name or "") or Project()
+
 
 def keys(struct: type[msgspec.Struct]) -> dict[str, FieldInfo]:
     """The keys that a mapping of the file may have, each with the field that it fills."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from hookrunner.config import Config, Project
+from hookrunner.config import Config
 from hookrunner.core.eligibility import followed
 from hookrunner.core.findings import Finding, Level
 from hookrunner.core.inventory import EngineState
@@ -94,7 +94,7 @@ def check_container(container: Container, known: Known) -> Iterator[Finding]:
                 remedy=f"to have it updated, write below `projects:`\n{_pasted(container)}",
             )
         return
-    project = known.config.projects.get(container.project) or Project()
+    project = known.config.project(container.project)
     named = followed(container, project, aliases=known.inventory.aliases)
     patterns = [p for source in known.config.sources.values() for p in source.repositories]
     for key in named:

@@ -190,7 +190,7 @@ def _texts(claim: _Claim) -> list[str]:
 
 def _judge(container: Container, claim: _Claim, *, force: bool) -> Verdict | None:
     """Apply rules 3 to 5 to one container; None where it has nothing to do with the push."""
-    project = claim.known.config.projects.get(container.project, Project())
+    project = claim.known.config.project(container.project)
 
     def say(
         reason: str,

@@ -6,7 +6,6 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from hookrunner.config import Project
 from hookrunner.core.eligibility import default_branches, followed
 from hookrunner.core.history import KnownPush
 from hookrunner.core.matching import Known
@@ -68,7 +67,7 @@ def _pushed(
     container: Container, known: Known
 ) -> Iterator[tuple[list[KnownPush], list[KnownPush]]]:
     """As `pushed`, with all those that count instead of the last."""
-    project = known.config.projects.get(container.project) or Project()
+    project = known.config.project(container.project)
     globs = project.paths or (
         patterns(container.metadata, "paths") if container.metadata else ()
     )
@@ -83,7 +82,7 @@ def followed_repositories(container: Container, known: Known) -> dict[str, tuple
 
     One that names none has the repository by which pushes found its project.
     """
-    project = known.config.projects.get(container.project) or Project()
+    project = known.config.project(container.project)
     named = followed(container, project, aliases=known.inventory.aliases)
     binding = known.bindings.get(container.project) if container.project else None
     if not named and binding is not None:

@@ -6,38 +6,24 @@ Bytes in, bytes out: no socket, no clock, no engine.
 
 import base64
 import io
-import posixpath
 import re
 import tarfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
 
 import msgspec
 
+from hookrunner.core.answers import PathStat, decode
 from hookrunner.core.asked import EVENTS, PS_TITLES, looked_at_labels
 from hookrunner.errors import EngineError
 
 MAX_RECORD = 4096
 """Bytes of a record of how a step ended; it is a line."""
 
-_T = TypeVar("_T")
 _VARIABLES = ("PATH", "CONTAINER_")
 _ELAPSED = re.compile(r"[0-9:-]{1,20}")
 
 Shows = Callable[[Collection[str], Mapping[str, str]], bool]
 """Whether a container of these names and labels may be seen."""
-
-
-def decode(body: bytes, kind: type[_T]) -> _T:
-    """Read an answer's JSON.
-
-    Raises:
-        EngineError: It is no JSON, or of another form.
-    """
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise EngineError(f"the engine's answer makes no sense: {error}") from error
 
 
 class _Told(msgspec.Struct, rename="pascal"):
@@ -256,39 +242,10 @@ def told_processes(body: bytes) -> bytes:
     return msgspec.json.encode({"Titles": PS_TITLES, "Processes": rows})
 
 
-class Stat(msgspec.Struct):
-    """A file in a container, as `hookrunner.adapters.engine` reads it out of a header."""
-
-    mode: int
-    mtime: str = ""
-    link: str = msgspec.field(name="linkTarget", default="")
-
-    @classmethod
-    def from_header(cls, text: str) -> "Stat":
-        """Read an ``X-Docker-Container-Path-Stat``.
-
-        Raises:
-            EngineError: The header is of another form.
-        """
-        try:
-            return decode(base64.b64decode(text, validate=True), cls)
-        except ValueError as error:
-            raise EngineError(f"the engine's answer makes no sense: {error}") from error
-
-    @property
-    def is_link(self) -> bool:
-        """A symbolic link, by the bits of Go's ``os.FileMode``."""
-        return bool(self.mode & 1 << 27)
-
-    def leads_to(self, path: str) -> str:
-        """Where a link at `path` leads."""
-        joined = posixpath.join(posixpath.dirname(path), self.link)
-        return "/" + posixpath.normpath(joined).lstrip("/")
-
-    def header(self) -> str:
-        """What is told of it; where it leads is nobody's business: it was followed here."""
-        told = {"mode": self.mode, "mtime": self.mtime, "linkTarget": ""}
-        return base64.b64encode(msgspec.json.encode(told)).decode()
+def told_stat(stat: PathStat) -> str:
+    """What is told of a file; where it leads is nobody's business: it was followed here."""
+    told = {"mode": stat.mode, "mtime": stat.modified, "linkTarget": ""}
+    return base64.b64encode(msgspec.json.encode(told)).decode()
 
 
 def told_record(archive: bytes) -> bytes:

@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from hookrunner.config.gate import Gate
+from hookrunner.core.answers import MAX_LINKS, PATH_STAT, PathStat, decode
 from hookrunner.errors import EngineError, EngineUnavailableError
 from hookrunner.gate import answering
 from hookrunner.gate.asking import Asked, Refused, Request, What, judge
@@ -31,10 +32,8 @@ MOST = 256
 """Requests at once, a guess: four times what the server makes with 64 steps at once."""
 _BODY_TIMEOUT = 10.0
 _MAX_RECORD_ARCHIVE = 64 * 2**10  # bytes; a tar is made of records of 10 KiB
-_MAX_LINKS = 8
 _MAX_EVENT = 4 * 2**20  # bytes; an event carries all labels of its container
 _RAW = ("application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream")
-_STAT = "X-Docker-Container-Path-Stat"
 SERVER = "hookrunner gate"
 """What answers call themselves."""
 
@@ -149,7 +148,7 @@ class Door:
         look = replace(asked, what=What.container, query=(), body=None)
         absent = f"No such container: {asked.subject}"
         try:
-            found = answering.decode(await self._ask(look), answering.Container)
+            found = decode(await self._ask(look), answering.Container)
         except EngineError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 raise _AbsentError(absent) from error
@@ -167,7 +166,7 @@ class Door:
 
     async def _version(self, asked: Asked, request: web.BaseRequest) -> web.Response:
         del request
-        return _json(answering.decode(await self._ask(asked), answering.Version))
+        return _json(decode(await self._ask(asked), answering.Version))
 
     async def _containers(self, asked: Asked, request: web.BaseRequest) -> web.Response:
         del request
@@ -187,12 +186,12 @@ class Door:
         del request
         container = await self._visible(asked)
         ((name, path),) = asked.query
-        for _ in range(_MAX_LINKS):
+        for _ in range(MAX_LINKS):
             method, target = replace(asked, query=((name, path),)).target(container.id)
             async with self._engine.stream(method, target) as answer:
-                stat = answering.Stat.from_header(answer.headers.get(_STAT, ""))
+                stat = PathStat.from_header(answer.headers.get(PATH_STAT, ""))
             if not stat.is_link:
-                return _plain(b"", headers={_STAT: stat.header()})
+                return _plain(b"", headers={PATH_STAT: answering.told_stat(stat)})
             path = stat.leads_to(path)
         raise _AbsentError("links that lead nowhere")
 
@@ -207,7 +206,7 @@ class Door:
     async def _create(self, asked: Asked, request: web.BaseRequest) -> web.Response:
         del request
         container = await self._visible(asked)
-        made = answering.decode(await self._ask(asked, container.id), answering.Created)
+        made = decode(await self._ask(asked, container.id), answering.Created)
         self._memory.add(made.id)
         return _json(made, HTTPStatus.CREATED)
 
@@ -224,7 +223,7 @@ class Door:
     async def _exec(self, asked: Asked, request: web.BaseRequest) -> web.Response:
         del request
         self._known(asked)
-        return _json(answering.decode(await self._ask(asked), answering.Exec))
+        return _json(decode(await self._ask(asked), answering.Exec))
 
     async def _start(self, asked: Asked, request: web.BaseRequest) -> web.StreamResponse:
         self._known(asked)
@@ -251,7 +250,7 @@ class Door:
         if answering.plain_id(asked.subject) not in await self._image_ids(asked):
             why = "no container that may be seen uses the image"
             raise _AbsentError(f"No such image: {asked.subject}", why=why)
-        return _plain(answering.decode(await self._ask(asked), answering.Image).told())
+        return _plain(decode(await self._ask(asked), answering.Image).told())
 
     async def _events(self, asked: Asked, request: web.BaseRequest) -> web.StreamResponse:
         method, target = asked.target()

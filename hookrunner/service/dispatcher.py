@@ -333,7 +333,7 @@ class Dispatcher:
             step,
             container=container,
             engine=watcher.engine,
-            project=self._settings.project(step.project),
+            project=self._settings.config.project(step.project),
             push=self._live.run(step.run).push,
             record=self._live.record(step.run),
         )

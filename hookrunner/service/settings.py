@@ -74,10 +74,6 @@ class Settings:
         self.carried = carried
         self.masker = Masker(self.known_secrets)
 
-    def project(self, name: str) -> Project:
-        """What the operator says of a project; the defaults where that is nothing."""
-        return self.config.projects.get(name) or Project()
-
     def project_of(self, container: Container) -> Project:
         """What the operator says of a container's project."""
-        return self.project(container.project)
+        return self.config.project(container.project)

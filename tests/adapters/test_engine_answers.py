@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from hookrunner.adapters.engine.answers import InspectedExec, InspectedImage, Listed, PathStat
+from hookrunner.adapters.engine.answers import InspectedExec, InspectedImage, Listed
+from hookrunner.core.answers import PathStat
 from hookrunner.errors import (
     EngineError,
 )

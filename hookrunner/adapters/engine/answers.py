@@ -4,13 +4,12 @@ Values in, values out: no socket and no clock. Engines send null for what is emp
 map and list here may be None.
 """
 
-import base64
 import io
 import posixpath
 import re
 import tarfile
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
@@ -25,21 +24,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Source: https://github.com/moby/moby/blob/v20.10.24/pkg/system/path.go
 """
 
-_T = TypeVar("_T")
 _HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)")
 _Instant = Annotated[int, msgspec.Meta(ge=0, le=253402300799)]  # the end of the year 9999
-
-
-def decode(body: bytes, kind: type[_T]) -> _T:
-    """Read an answer's JSON.
-
-    Raises:
-        EngineError: It is no JSON, or of another form.
-    """
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise EngineError(f"the engine's answer makes no sense: {error}") from error
 
 
 class Refusal(msgspec.Struct):
@@ -279,52 +265,3 @@ class InspectedState(msgspec.Struct, rename="pascal"):
     """How an inspected container stands."""
 
     state: InspectedProcess = InspectedProcess()
-
-
-class PathStat(msgspec.Struct):
-    """A file in a container.
-
-    Attributes:
-        mode: The bits of Go's ``os.FileMode``.
-        link: Where a symbolic link leads, else empty.
-        modified: When its content was last changed, in RFC 3339.
-
-    Source:
-        https://pkg.go.dev/io/fs#FileMode
-    """
-
-    mode: int
-    link: str = msgspec.field(name="linkTarget", default="")
-    modified: str = msgspec.field(name="mtime", default="")
-
-    @classmethod
-    def from_header(cls, text: str) -> "PathStat":
-        """Read an ``X-Docker-Container-Path-Stat``.
-
-        Raises:
-            EngineError: The header is of another form.
-        """
-        try:
-            body = base64.b64decode(text, validate=True)
-        except ValueError as error:
-            raise EngineError(f"the engine's answer makes no sense: {error}") from error
-        return decode(body, cls)
-
-    @property
-    def changed_at(self) -> datetime | None:
-        """When its content was last changed; None where the engine does not say."""
-        try:
-            return datetime.fromisoformat(self.modified)
-        except ValueError:
-            return None
-
-    @property
-    def is_link(self) -> bool:
-        """A symbolic link."""
-        return bool(self.mode & 1 << 27)
-
-    @property
-    def is_program(self) -> bool:
-        """A plain file that somebody may execute."""
-        kinds = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
-        return not self.mode & kinds and bool(self.mode & 0o111)

@@ -1,6 +1,5 @@
 """What can be seen of images and containers without running anything in them."""
 
-import posixpath
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,18 +9,17 @@ from hookrunner.adapters.engine.answers import (
     InspectedContainer,
     InspectedImage,
     InspectedState,
-    PathStat,
     Top,
     read_archive,
 )
 from hookrunner.adapters.engine.transport import Transport
+from hookrunner.core.answers import MAX_LINKS, PATH_STAT, PathStat
 from hookrunner.core.asked import PS
 from hookrunner.core.processes import Process
 from hookrunner.errors import EngineError
 from hookrunner.model import Image, Surroundings
 
 _MAX_ARCHIVE = 64 * 2**10  # bytes; a tar is made of records of 10 KiB
-_MAX_LINKS = 8  # dockerd resolves all in one step; whoever does not is followed this far
 
 
 class Looking:
@@ -150,19 +148,19 @@ class Looking:
         return stat.changed_at if stat else None
 
     async def _is_program(self, container_id: str, name: str) -> bool:
-        for _ in range(_MAX_LINKS):
+        for _ in range(MAX_LINKS):
             stat = await self._stat(container_id, name)
             if stat is None:
                 return False
             if not stat.is_link:
                 return stat.is_program
-            name = posixpath.join(posixpath.dirname(name), stat.link)
+            name = stat.leads_to(name)
         return False
 
     async def _stat(self, container_id: str, path: str) -> PathStat | None:
         header = await self._transport.header(
             f"{container_path(container_id)}/archive",
-            "X-Docker-Container-Path-Stat",
+            PATH_STAT,
             params={"path": path},
         )
         return PathStat.from_header(header) if header is not None else None

@@ -12,7 +12,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from hookrunner.adapters.engine.answers import Refusal, decode
+from hookrunner.adapters.engine.answers import Refusal
+from hookrunner.core.answers import decode
 from hookrunner.errors import ContainerGoneError, EngineError, EngineUnavailableError
 
 OLDEST_API = (1, 41)

@@ -5,7 +5,7 @@ Source:
     https://codeberg.org/api/swagger
 """
 
-from hookrunner.forges.statuses.status import Statuses, commit, request, segments, shortened
+from hookrunner.forges.statuses.status import Statuses, like_github
 from hookrunner.model import CommitStatus, Outgoing
 
 _TEXT = 255
@@ -13,17 +13,7 @@ _TEXT = 255
 
 
 def _make(api: str, token: str, status: CommitStatus) -> Outgoing:
-    owner, name = segments(status, 2)
-    return request(
-        f"{api}/repos/{owner}/{name}/statuses/{commit(status)}",
-        {
-            "state": status.state,
-            "context": status.context,
-            "description": shortened(status.text, _TEXT),
-            "target_url": status.url,
-        },
-        {"Authorization": f"token {token}"},
-    )
+    return like_github(api, {"Authorization": f"token {token}"}, status, _TEXT)
 
 
 GITEA = Statuses(make=_make)

@@ -4,14 +4,7 @@ Source:
     https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
 """
 
-from hookrunner.forges.statuses.status import (
-    Statuses,
-    bearer,
-    commit,
-    request,
-    segments,
-    shortened,
-)
+from hookrunner.forges.statuses.status import Statuses, bearer, like_github
 from hookrunner.model import CommitStatus, Outgoing
 
 _TEXT = 140
@@ -19,16 +12,8 @@ _TEXT = 140
 
 
 def _make(api: str, token: str, status: CommitStatus) -> Outgoing:
-    owner, name = segments(status, 2)
-    return request(
-        f"{api}/repos/{owner}/{name}/statuses/{commit(status)}",
-        {
-            "state": status.state,
-            "context": status.context,
-            "description": shortened(status.text, _TEXT),
-            "target_url": status.url,
-        },
-        bearer(token) | {"X-GitHub-Api-Version": "2022-11-28"},
+    return like_github(
+        api, bearer(token) | {"X-GitHub-Api-Version": "2022-11-28"}, status, _TEXT
     )
 
 

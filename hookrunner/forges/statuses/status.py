@@ -39,6 +39,28 @@ def request(url: str, content: Mapping[str, Any], secret: Mapping[str, str]) -> 
     )
 
 
+def like_github(
+    api: str, token: Mapping[str, str], status: CommitStatus, limit: int
+) -> Outgoing:
+    """A status as GitHub takes it, and as others took over from it.
+
+    Args:
+        token: The header that has the token.
+        limit: Characters of the description.
+    """
+    owner, name = segments(status, 2)
+    return request(
+        f"{api}/repos/{owner}/{name}/statuses/{commit(status)}",
+        {
+            "state": status.state,
+            "context": status.context,
+            "description": shortened(status.text, limit),
+            "target_url": status.url,
+        },
+        token,
+    )
+
+
 def commit(status: CommitStatus) -> str:
     """The commit's id, for a path.
 
