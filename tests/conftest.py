@@ -24,6 +24,7 @@ settings.register_profile(  # a busy machine is no failure
 settings.register_profile("quick", settings.get_profile("whole"), max_examples=10)
 settings.load_profile("whole")
 
+REQUIRE = "HOOKRUNNER_REQUIRE"
 SOCKETS = [Path("/run/docker.sock"), Path("/var/run/docker.sock")]
 
 DOCKERFILE = """\
@@ -139,6 +140,28 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("engine_way", ways, indirect=True, scope="module")
 
 
+STAYS_SKIPPED = (
+    "only root can ",
+    "the kernel lets nobody ",
+    "the engine is on another machine",
+    "not in this checkout: ",
+)
+"""How the reasons begin that no installation of tools takes away."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport():
+    """Let what is skipped for want of something fail where ``$HOOKRUNNER_REQUIRE`` is set, so
+    that a run that passes has looked."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(REQUIRE):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(STAYS_SKIPPED):
+            report.outcome = "failed"
+            report.longrepr = f"{reason} ($HOOKRUNNER_REQUIRE lets no test be skipped for that)"
+    return report
+
+
 MEASURED = pytest.StashKey()
 
 
@@ -160,7 +183,7 @@ def hermetic(tmp_path_factory):
     """Nothing of the environment that the tests are started in decides how they end."""
     monkeypatch, home = pytest.MonkeyPatch(), tmp_path_factory.mktemp("home")
     for name in [*os.environ]:
-        if name.startswith("HOOKRUNNER_") and name != "HOOKRUNNER_REQUIRE":
+        if name.startswith("HOOKRUNNER_") and name != REQUIRE:
             monkeypatch.delenv(name)
     for name in ("NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -169,6 +192,16 @@ def hermetic(tmp_path_factory):
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     yield
     monkeypatch.undo()
+
+
+@pytest.fixture(scope="session")
+def wheelhouse():
+    """A directory: the wheels of all that hookrunner needs as pinned, of pip and setuptools,
+    but none of hookrunner."""
+    place = Path(__file__).parents[1] / ".venv" / "wheels"
+    if not (place / "made").exists():
+        pytest.skip(f"no wheels in {place}: tests/run makes them")
+    return place
 
 
 @pytest.fixture(scope="session")
@@ -186,8 +219,7 @@ def engine_way(request):
 
 @pytest.fixture(scope="session")
 def engine_url(request, engine_kind):
-    """The address of a real engine; without one the test is skipped, or fails where
-    ``$HOOKRUNNER_REQUIRE`` asks for it."""
+    """The address of a real engine; without one the test is skipped."""
     if engine_kind == "podman":
         return request.getfixturevalue("podman_url")
     return docker_url()
@@ -198,9 +230,9 @@ def docker_url():
     sockets = [f"unix://{socket}" for socket in SOCKETS if socket.is_socket()]
     url = os.environ.get("DOCKER_HOST") or next(iter(sockets), None)
     if url is None:
-        missing(f"no engine: $DOCKER_HOST is not set, and there is no {SOCKETS[0]}")
+        pytest.skip(f"no engine: $DOCKER_HOST is not set, and there is no {SOCKETS[0]}")
     if shutil.which("docker") is None:
-        missing("no engine: the fixtures need the command `docker`")
+        pytest.skip("no engine: the fixtures need the command `docker`")
     version = subprocess.run(
         ["docker", "--host", url, "version", "--format", "{{.Server.APIVersion}}"],
         capture_output=True,
@@ -209,7 +241,7 @@ def docker_url():
         check=False,
     )
     if version.returncode:
-        missing(f"no engine: {url} does not answer: {version.stderr.strip()}")
+        pytest.skip(f"no engine: {url} does not answer: {version.stderr.strip()}")
     return url
 
 
@@ -220,8 +252,10 @@ PODMAN_LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
 @pytest.fixture(scope="session")
 def podman_url(tmp_path_factory):
     """The address of a Podman that is started for the tests, with storage of its own."""
-    if shutil.which("podman") is None or os.geteuid() != 0:
-        missing("no Podman: apt-get install podman runc catatonit, and be root", what="podman")
+    if os.geteuid() != 0:
+        pytest.skip("only root can start this Podman")
+    if shutil.which("podman") is None:
+        pytest.skip("no Podman: apt-get install podman runc catatonit")
     place = tmp_path_factory.mktemp("podman")
     socket = place / "podman.sock"
     with (place / "log").open("wb") as log:
@@ -241,7 +275,7 @@ def podman_url(tmp_path_factory):
     while not socket.is_socket():
         if service.poll() is not None or time.monotonic() > deadline:
             service.kill()
-            missing(f"no Podman: {(place / 'log').read_text()}", what="podman")
+            pytest.skip(f"no Podman: {(place / 'log').read_text()}")
         with contextlib.suppress(subprocess.TimeoutExpired):
             service.wait(0.1)
     yield f"unix://{socket}"
@@ -258,13 +292,6 @@ def _end_keepers(place):
             command = (process / "cmdline").read_bytes()
             if b"conmon" in command and os.fsencode(place) in command:
                 os.kill(int(process.name), signal.SIGKILL)
-
-
-def missing(reason, *, what="engine"):
-    required = os.environ.get("HOOKRUNNER_REQUIRE", "").replace(" ", "").split(",")
-    if what in required:
-        pytest.fail(f"{reason}, and $HOOKRUNNER_REQUIRE asks for one")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What is released: the same bytes each time, all that is needed in it, and nothing else."""
 
+import hmac
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -115,3 +117,91 @@ def test_every_pin_has_hashes():
 
     assert pins
     assert all(pin.endswith("\\") for pin in pins)
+
+
+@pytest.fixture(scope="module")
+def installed(released, wheelhouse, tmp_path_factory):
+    """The release in an environment of its own, with what is pinned, and without a network."""
+    place = tmp_path_factory.mktemp("installed")
+    [wheel] = released[0].glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    pip_install(wheelhouse, "--require-hashes", "-r", "config/constraints.txt", python=place)
+    pip_install(wheelhouse, wheel, python=place)
+    return place / "bin" / "hookrunner"
+
+
+def pip_install(wheelhouse, *words, python=sys.prefix):
+    """Install from these wheels alone; no settings and no cache of pip's count."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "--python", python, "install", "--no-compile"),
+            *("--no-cache-dir", "--no-index", "--find-links", wheelhouse, *words),
+        ],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        | {"PIP_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_wheel_is_installed_without_a_network_and_works(installed, tmp_path):
+    secret = b"a secret of the tests, long enough"
+    (tmp_path / "secret").write_bytes(secret)
+    config = tmp_path / "hookrunner.yaml"
+    config.write_text(
+        f"listen: 127.0.0.1:0\nstate: {tmp_path}/state\nlog: {{format: json}}\n"
+        f"engines: {{local: 'unix://{tmp_path}/none.sock'}}\n"
+        f"sources: {{bare: {{forge: generic, secret_file: {tmp_path}/secret,"
+        " repositories: ['ops/*']}}\n"
+    )
+    push = {
+        "delivery": "a delivery of the tests",
+        "ref": "refs/heads/main",
+        "before": "1" * 40,
+        "after": "2" * 40,
+        "repository": {"full_name": "ops/www", "clone_url": "https://git.example.net/ops/www"},
+    }
+    body = json.dumps(push).encode()
+    proof = "sha256=" + hmac.digest(secret, body, "sha256").hex()
+
+    with subprocess.Popen(
+        [installed, "serve", "--config", config], stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            said = (json.loads(line) for line in server.stderr)
+            url = next(one["address"] for one in said if one["event"] == "listening")
+            headers = {"Content-Type": "application/json", "X-Hub-Signature-256": proof}
+            request = urllib.request.Request(f"{url}/hooks/bare", body, headers)  # noqa: S310
+            reach = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+            with reach(request, timeout=30) as answer:
+                assert answer.status == 202
+            with reach(url, timeout=30) as page:
+                assert "<title>" in page.read().decode()
+            found = subprocess.run(
+                [installed, "deliveries", "--json", "--config", config],
+                capture_output=True,
+                check=True,
+            )
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+
+    assert server.returncode == 0
+    [delivery] = json.loads(found.stdout)["items"]
+    assert delivery["after"] == push["after"]
+
+
+def test_the_sdist_is_installed_without_a_network_to_what_the_wheel_has(
+    released, wheelhouse, wheel, tmp_path
+):
+    [sdist] = released[0].glob("*.tar.gz")
+
+    pip_install(wheelhouse, "--no-deps", "--target", tmp_path, sdist)
+
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in found if name.startswith("hookrunner/")} == {
+        name for name in wheel if ".dist-info/" not in name
+    }

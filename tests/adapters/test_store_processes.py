@@ -124,13 +124,10 @@ def test_a_full_disk_is_said_and_heals_without_a_restart(tmp_path):
         "-c",
         'mount -t tmpfs -o size=3m none "$0" && exec "$@"',
     ]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run(
-            [*mount, tmp_path, "true"], check=False, capture_output=True
-        ).returncode
-    ):
-        pytest.skip("may not mount a small file system here (needs root)")
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare to mount a small file system by")
+    if subprocess.run([*mount, tmp_path, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("only root can mount a small file system")
 
     result = subprocess.run(
         [*mount, tmp_path, *command(FILL_THE_DISK, tmp_path)],
@@ -150,11 +147,10 @@ def test_a_full_disk_is_said_and_heals_without_a_restart(tmp_path):
 
 def test_a_sync_that_fails_is_not_acknowledged(tmp_path):
     strace = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync"]
-    if (
-        shutil.which("strace") is None
-        or subprocess.run([*strace, "true"], check=False, capture_output=True).returncode
-    ):
-        pytest.skip("strace is not there or may not trace")
+    if shutil.which("strace") is None:
+        pytest.skip("no strace to let a sync fail")
+    if subprocess.run([*strace, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("the kernel lets nobody trace")
 
     result = subprocess.run(
         [

@@ -91,7 +91,7 @@ def test_the_seeds_layout_is_kept_line_for_line():
     assert examination(IMAGE, started=STARTED) == TEXT
 
 
-@pytest.mark.skipif(not SEED.is_dir(), reason="the article is not here, only its layout")
+@pytest.mark.skipif(not SEED.is_dir(), reason="not in this checkout: the article")
 def test_the_articles_own_sample_comes_out_of_its_own_metadata():
     article = next(SEED.glob("*.txt")).read_text().replace("\N{NO-BREAK SPACE}", "")
     _, _, sample = article.partition("container --examine\n")

@@ -36,7 +36,7 @@ def fixtures():
     """Payloads that nobody here wrote; they are read where they are and never copied."""
     folder = Path(__file__).parents[2].parent / "shared" / "fixtures"
     if not folder.is_dir():
-        pytest.skip(f"no recorded payloads at {folder}")
+        pytest.skip(f"not in this checkout: payloads ({folder})")
     return folder
 
 

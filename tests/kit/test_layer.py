@@ -45,7 +45,7 @@ def test_metadata_is_laid_out_as_in_the_seed():
     assert list(json.loads("\n".join(lines))) == KEYS
 
 
-@pytest.mark.skipif(not ARTICLE.is_dir(), reason="the article is not here, only its layout")
+@pytest.mark.skipif(not ARTICLE.is_dir(), reason="not in this checkout: the article")
 def test_the_articles_own_sample_comes_out_of_its_own_metadata():
     text = next(ARTICLE.glob("*.txt")).read_text()
     sample = text.partition("json_reformat\n")[2].partition("\n}\n")[0] + "\n}\n"

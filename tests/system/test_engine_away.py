@@ -100,8 +100,10 @@ class Daemon:
 @pytest.fixture
 def make_daemon(docker, tmp_path):
     """A function: start a second engine, with what these tests need in it."""
-    if os.geteuid() != 0 or shutil.which("dockerd") is None or shutil.which("unshare") is None:
-        pytest.skip("a second engine needs root, dockerd and unshare")
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a second engine")
+    if shutil.which("dockerd") is None or shutil.which("unshare") is None:
+        pytest.skip("a second engine needs dockerd and unshare")
     made = []
     archive = tmp_path / "image.tar"
     docker("save", "--output", str(archive), IMAGE)

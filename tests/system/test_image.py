@@ -18,7 +18,6 @@ pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "config" / "docker"
-WHEELS = ROOT / ".venv" / "wheels"
 SECRET = "a secret of the tests, long enough"
 DEADLINE = 60.0
 
@@ -35,17 +34,14 @@ def wait_for(look, wanted):
 
 
 @pytest.fixture(scope="module")
-def image(docker, run_id, tmp_path_factory):
+def image(docker, run_id, tmp_path_factory, wheelhouse):
     """The image, built from a checkout that has its packages in wheels/."""
-    if not (WHEELS / "made").exists():
-        pytest.skip(f"no wheels: pip wheel --wheel-dir {WHEELS} . pip, then touch 'made' there")
     context = tmp_path_factory.mktemp("context")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, context)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "hookrunner", context / "hookrunner", ignore=ignored)
-    ignored = shutil.ignore_patterns("hookrunner-*")
-    shutil.copytree(WHEELS, context / "wheels", ignore=ignored)
+    shutil.copytree(wheelhouse, context / "wheels")
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),

@@ -21,7 +21,6 @@ from machines import PUSHER, Machine
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
-WHEELS = ROOT / ".venv" / "wheels"
 INSTALL = "/src/systemd/install"
 DOCUMENT = ROOT / "hookrunner" / "docs" / "installation.md"
 DOCKERFILE = """\
@@ -43,10 +42,8 @@ OPTIONS = [
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
+def wheels(tmp_path_factory, wheelhouse):
     """A directory: the wheels of what is needed, and of three versions of hookrunner."""
-    if not (WHEELS / "made").exists():
-        pytest.skip(f"no wheels: pip wheel --wheel-dir {WHEELS} . pip, then touch 'made' there")
     directory = tmp_path_factory.mktemp("wheels")
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -70,9 +67,8 @@ def wheels(tmp_path_factory):
             check=True,
             timeout=300,
         )
-        for wheel in WHEELS.glob("*.whl"):
-            if not wheel.name.startswith("hookrunner-"):
-                os.link(wheel, place / wheel.name)
+        for wheel in wheelhouse.glob("*.whl"):
+            os.link(wheel, place / wheel.name)
     directory.chmod(0o755)
     return directory
 
@@ -81,7 +77,7 @@ def wheels(tmp_path_factory):
 def machine(docker, engine_url, start_container, tmp_path_factory, wheels):
     """The machine, started; nothing is installed yet."""
     if not engine_url.startswith("unix://"):
-        pytest.skip("the engine's socket has to be on this machine")
+        pytest.skip("the engine is on another machine")
     socket = Path(engine_url.removeprefix("unix://")).resolve()
     tag = f"hookrunner-machine:{hashlib.sha256(DOCKERFILE.encode()).hexdigest()[:12]}"
     if not docker("images", "--quiet", tag):

@@ -119,7 +119,7 @@ async def test_a_cancel_survives_a_crash(make_site, make_server, docker, until):
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_kind_is_dead_in_time(victim, docker, kind, user):
     if user and "setpriv" in KINDS[kind]:
-        pytest.skip("who is not root cannot become another user")
+        pytest.skip("only root can become another user")
     site, server = await victim(f"{DAEMON}\n{KINDS[kind]}", user=user)
 
     _, answer = await server.deliver(site.push())

@@ -102,7 +102,7 @@ async def check(client, forge, event, data, said):
     return 0
 
 
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason="no recorded payloads beside the checkout")
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason="not in this checkout: payloads")
 async def test_recorded_payloads_are_taken_or_ignored(every_forge):
     pushes = 0
     async with every_forge() as client:
