@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -27,6 +28,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     project: str = ""
     show: str = ""
+    q: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 @look("/containers", Filter)
@@ -37,21 +39,30 @@ async def containers(look: Look[Filter]) -> web.Response:
     shown = await listed(services, look.caller)
     views = [view(services, one, last, whole=False) for one in shown]
     groups: defaultdict[str, list[shapes.Container]] = defaultdict(list)
-    for one in views:
-        if look.query.project in {"", one.project} and _fits(one, look.query.show):
+    found = [one for one in views if _is_found(one, look.query)]
+    for one in found:
+        if _fits(one, look.query.show):
             groups[one.project or ""].append(one)
     return await look.show(
         "containers.html",
         groups=sorted(groups.items(), key=lambda group: (not group[0], group[0])),
-        projects=sorted({one.project for one in views if one.project}),
         query=look.query,
         total=len(views),
+        found=len(found),
         kinds=_SHOWN,
-        counts={kind: sum(_fits(one, kind) for one in views) for kind in _SHOWN},
+        counts={kind: sum(_fits(one, kind) for one in found) for kind in _SHOWN},
     )
 
 
 _SHOWN = ("behind", "failed", "dirty")
+
+
+def _is_found(one: shapes.Container, query: Filter) -> bool:
+    named = (one.name, one.host, one.project, one.image, one.gitref, one.current_gitref)
+    wanted = query.q.strip().lower()
+    return query.project in {"", one.project} and any(
+        wanted in (name or "").lower() for name in named
+    )
 
 
 def _fits(one: shapes.Container, kind: str) -> bool:
