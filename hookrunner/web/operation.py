@@ -12,11 +12,11 @@ from aiohttp import web
 
 from hookrunner.errors import UsageError
 from hookrunner.web.answers import answer
+from hookrunner.web.asking import Asking, Q
 from hookrunner.web.audit import ABOUT
 from hookrunner.web.auth import administrator, authorised
 from hookrunner.web.body import decoded_body
 from hookrunner.web.caller import Caller
-from hookrunner.web.services import SERVICES, Services
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -29,34 +29,19 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No query, or no body."""
 
 
-Q = TypeVar("Q", bound=msgspec.Struct)
 B = TypeVar("B", bound=msgspec.Struct)
 
 
-class Ask(Generic[Q, B]):
-    """A request that was let in and understood.
+class Ask(Asking[Q], Generic[Q, B]):
+    """A request for an operation, by somebody who has its scope.
 
     Attributes:
-        caller: Who asks; has the operation's scope.
-        query: What stands behind the question mark.
         body: What was sent.
     """
 
     def __init__(self, request: web.Request, caller: Caller, query: Q, body: B) -> None:
-        self.request = request
-        self.caller = caller
-        self.query = query
+        super().__init__(request, caller, query)
         self.body = body
-
-    @property
-    def services(self) -> Services:
-        """What the handlers of requests work with."""
-        return self.request.app[SERVICES]
-
-    @property
-    def id(self) -> str:
-        """The last part of the path that names something."""
-        return self.request.match_info["id"]
 
     def concerns(self, what: str) -> None:
         """Say for the audit log what the body names."""

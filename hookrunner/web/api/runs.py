@@ -12,8 +12,9 @@ from hookrunner.errors import ConflictError, NotFoundError
 from hookrunner.model import Run, Status, Step
 from hookrunner.web import shapes
 from hookrunner.web.api.lists import ListQuery
+from hookrunner.web.asking import Q
 from hookrunner.web.caller import Caller
-from hookrunner.web.operation import BYTES, EVENTS, LINES, TEXT, Ask, Nothing, Q, operation
+from hookrunner.web.operation import BYTES, EVENTS, LINES, TEXT, Ask, Nothing, operation
 from hookrunner.web.services import Services
 from hookrunner.web.stream import send_run, start_offset
 

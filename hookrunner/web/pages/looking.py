@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import resources
-from typing import Any, Generic
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -14,13 +14,14 @@ import structlog
 from aiohttp import web
 
 from hookrunner.errors import ForbiddenError, UnauthorizedError
+from hookrunner.web.asking import Asking, Q
 from hookrunner.web.audit import ABOUT
 from hookrunner.web.body import decoded_form
 from hookrunner.web.caller import CALLER, Caller
 from hookrunner.web.events import position
-from hookrunner.web.operation import Nothing, Q, parse_query
+from hookrunner.web.operation import Nothing, parse_query
 from hookrunner.web.pages import words
-from hookrunner.web.services import SERVICES, Services
+from hookrunner.web.services import SERVICES
 from hookrunner.web.session import check_origin, viewer
 
 log = structlog.get_logger()
@@ -40,29 +41,12 @@ HEADERS = {
 """What a browser may do with the page: run our two scripts, and talk to us alone."""
 
 
-class Look(Generic[Q]):
-    """A request for a page, by somebody who may see it.
-
-    Attributes:
-        caller: Who looks.
-        query: What stands behind the question mark.
-    """
+class Look(Asking[Q]):
+    """A request for a page, by somebody who may see it."""
 
     def __init__(self, request: web.Request, caller: Caller, query: Q) -> None:
-        self.request = request
-        self.caller = caller
-        self.query = query
+        super().__init__(request, caller, query)
         self._at = position(request.app[SERVICES])
-
-    @property
-    def services(self) -> Services:
-        """What the handlers of requests work with."""
-        return self.request.app[SERVICES]
-
-    @property
-    def id(self) -> str:
-        """The last part of the path that names something."""
-        return self.request.match_info["id"]
 
     async def show(self, template: str, **values: Any) -> web.Response:
         """Answer with a page."""

@@ -13,7 +13,8 @@ from hookrunner.model import Run, Status, Step, Stream
 from hookrunner.service.following import Gap, Output, Result, StepChanged
 from hookrunner.units import parse_duration
 from hookrunner.web.api.runs import page_of_runs, send_raw, visible
-from hookrunner.web.operation import Nothing, Q
+from hookrunner.web.asking import Q
+from hookrunner.web.operation import Nothing
 from hookrunner.web.pages import drawing
 from hookrunner.web.pages.lines import Line, LineReader, Tail
 from hookrunner.web.pages.live import BEAT, BEAT_EVENT
