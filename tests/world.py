@@ -211,6 +211,25 @@ class World:
             told = msgspec.json.decode(data) if is_json and data else data
             return answer.status, answer.headers, told
 
+    async def cookie(self, who="admin"):
+        """The session's cookie of somebody who signs in with a token, or with one's scope."""
+        status, headers, _ = await self.ask(
+            "POST",
+            "/sign-in",
+            scope=None,
+            data={"token": TOKENS.get(who, who)},
+            headers={"Origin": self.url},
+        )
+        assert status == 303
+        return headers["Set-Cookie"].partition(";")[0]
+
+    async def page(self, path, who="admin"):
+        """A page as a browser gets it; give the status, the headers and the text."""
+        browser = {"Cookie": await self.cookie(who), "Accept": "text/html"}
+        status, headers, body = await self.ask("GET", path, scope=None, headers=browser)
+        assert headers["Content-Type"].startswith("text/html"), body
+        return status, headers, body.decode()
+
 
 @asynccontextmanager
 async def opened(directory, more=""):

@@ -210,6 +210,10 @@ class Dispatcher:
         self._wake.set()
         return found
 
+    def why_it_waits(self, step: Step) -> str:
+        """Why a step that is queued did not start yet, in words."""
+        return self._admission.why_it_waits(step, self.running)
+
     def drain(self) -> None:
         """Start nothing more."""
         self._is_draining = True

@@ -37,14 +37,6 @@ class Links(HTMLParser):
         self.text += data
 
 
-async def cookie(world, scope="read"):
-    token = {"token": f"hr_the-{'reader' if scope == 'read' else 'runner'}-of-the-tests"}
-    _, headers, _ = await world.ask(
-        "POST", "/sign-in", scope=None, data=token, headers={"Origin": world.url}
-    )
-    return headers["Set-Cookie"].partition(";")[0]
-
-
 async def ask(world, path, accept, method="GET", **headers):
     headers["Accept"] = accept
     return await world.ask(method, path, scope=None, headers=headers)
@@ -53,7 +45,7 @@ async def ask(world, path, accept, method="GET", **headers):
 @pytest.mark.parametrize("path", NOTHING)
 async def test_a_browser_gets_a_page_and_a_way_on_and_a_program_a_problem(world, path):
     said, links = NOTHING[path]
-    signed_in = {"Cookie": await cookie(world)}
+    signed_in = {"Cookie": await world.cookie("read")}
 
     status, headers, body = await ask(world, path, BROWSER, **signed_in)
 
@@ -88,7 +80,7 @@ async def test_strangers_are_led_to_the_sign_in(world):
 
 
 async def test_what_is_not_allowed_is_said_with_a_way_back(world):
-    signed_in = {"Cookie": await cookie(world), "Origin": world.url}
+    signed_in = {"Cookie": await world.cookie("read"), "Origin": world.url}
 
     status, _, body = await ask(world, "/runs/x/retry", BROWSER, "POST", **signed_in)
 
@@ -101,7 +93,7 @@ async def test_what_is_not_allowed_is_said_with_a_way_back(world):
 
 
 async def test_a_query_that_is_not_understood_is_told(world):
-    signed_in = {"Cookie": await cookie(world)}
+    signed_in = {"Cookie": await world.cookie("read")}
 
     status, _, body = await ask(world, "/runs?colour=red", BROWSER, **signed_in)
 
@@ -110,7 +102,7 @@ async def test_a_query_that_is_not_understood_is_told(world):
 
 
 async def test_what_breaks_inside_says_nothing_of_it(world):
-    signed_in = {"Cookie": await cookie(world)}
+    signed_in = {"Cookie": await world.cookie("read")}
     world.services.inventory.put(replace(world.container(), methods=5))  # none can be told
 
     status, headers, body = await ask(world, "/containers", BROWSER, **signed_in)

@@ -12,32 +12,18 @@ from hookrunner.web.events import changes
 
 pytestmark = pytest.mark.process  # a server each: a third of a second
 
-NAMES = {"run": "runner", "read": "reader"}
-
 
 async def hold(world, **body):
     _, _, told = await world.ask("POST", "/api/v1/holds", json=body)
     return told["id"]
 
 
-async def cookie(world, scope):
-    _, headers, _ = await world.ask(
-        "POST",
-        "/sign-in",
-        scope=None,
-        data={"token": f"hr_the-{NAMES[scope]}-of-the-tests"},
-        headers={"Origin": world.url},
-    )
-    return {"Cookie": headers["Set-Cookie"].partition(";")[0], "Accept": "text/html"}
-
-
 async def now(world, scope="run"):
-    _, _, body = await world.ask("GET", "/", scope=None, headers=await cookie(world, scope))
-    return body.decode()
+    return (await world.page("/", scope))[2]
 
 
 async def release(world, path, scope="run"):
-    headers = await cookie(world, scope) | {"Origin": world.url}
+    headers = {"Cookie": await world.cookie(scope), "Origin": world.url}
     status, _, _ = await world.ask("POST", path, scope=None, headers=headers)
     return status
 
@@ -83,14 +69,7 @@ async def test_who_has_other_projects_neither_sees_nor_ends_it(busy):
     made = await hold(busy, project="bind", reason="secret plans")
     body = {"name": "mailer", "scopes": ["run"], "project": "mail"}
     _, _, token = await busy.ask("POST", "/api/v1/tokens", json=body)
-    _, headers, _ = await busy.ask(
-        "POST",
-        "/sign-in",
-        scope=None,
-        data={"token": token["token"]},
-        headers={"Origin": busy.url},
-    )
-    mine = {"Cookie": headers["Set-Cookie"].partition(";")[0], "Origin": busy.url}
+    mine = {"Cookie": await busy.cookie(token["token"]), "Origin": busy.url}
 
     _, _, page = await busy.ask("GET", "/", scope=None, headers=mine)
     status, _, _ = await busy.ask("POST", f"/holds/{made}/release", scope=None, headers=mine)

@@ -30,15 +30,8 @@ class Document(HTMLParser):
 
 
 async def page(world, path):
-    token = {"token": "hr_the-reader-of-the-tests"}
-    _, headers, _ = await world.ask(
-        "POST", "/sign-in", scope=None, data=token, headers={"Origin": world.url}
-    )
-    cookie = headers["Set-Cookie"].partition(";")[0]
-    status, _, body = await world.ask(
-        "GET", path, scope=None, headers={"Accept": "text/html", "Cookie": cookie}
-    )
-    return status, Document(body.decode())
+    status, _, text = await world.page(path, "read")
+    return status, Document(text)
 
 
 async def test_every_document_is_a_page_that_the_list_of_topics_leads_to(world):

@@ -12,11 +12,6 @@ from hookrunner.model import Outcome, Status, Stream
 
 pytestmark = pytest.mark.process  # a server each: a third of a second
 
-TOKENS = {
-    "admin": "hr_the-admin-of-the-tests",
-    "run": "hr_the-runner-of-the-tests",
-    "read": "hr_the-reader-of-the-tests",
-}
 PAGES = ["/", "/containers", "/containers/local/bind-1", "/runs", "/deliveries"]
 EMPTY = {"/": "The first update", "/containers": "No container", "/runs": "Nothing ran yet"}
 
@@ -36,26 +31,6 @@ class Parsed(HTMLParser):
         self.text += data
 
 
-async def signed_in(world, scope="admin"):
-    """The cookie of somebody who signed in with a token."""
-    status, headers, _ = await world.ask(
-        "POST",
-        "/sign-in",
-        scope=None,
-        data={"token": TOKENS[scope]},
-        headers={"Origin": world.url},
-    )
-    assert status == 303
-    return headers["Set-Cookie"].partition(";")[0]
-
-
-async def page(world, path, scope="admin"):
-    browser = {"Cookie": await signed_in(world, scope), "Accept": "text/html"}
-    status, headers, body = await world.ask("GET", path, scope=None, headers=browser)
-    assert headers["Content-Type"].startswith("text/html"), body
-    return status, headers, body.decode()
-
-
 async def test_nothing_is_shown_without_a_session(busy):
     for path in PAGES:
         status, headers, body = await busy.ask("GET", path, scope=None)
@@ -64,7 +39,7 @@ async def test_nothing_is_shown_without_a_session(busy):
 
 
 async def test_a_session_is_the_tokens_and_ends_with_it(busy):
-    cookie = await signed_in(busy, "read")
+    cookie = await busy.cookie("read")
     ask = {"scope": None, "headers": {"Cookie": cookie}}
     assert (await busy.ask("GET", "/runs", **ask))[0] == 200
     assert (await busy.ask("GET", "/api/v1/runs", **ask))[0] == 200
@@ -146,7 +121,7 @@ async def test_a_link_signs_in_once(world):
     ],
 )
 async def test_what_changes_something_must_come_from_the_page(busy, headers):
-    cookie = await signed_in(busy)
+    cookie = await busy.cookie()
     _, _, told = await busy.ask("GET", "/api/v1/runs?status=failed")
     run = told["items"][0]["id"]
     ask = {"scope": None, "headers": {"Cookie": cookie} | headers}
@@ -160,8 +135,8 @@ async def test_who_may_only_read_has_no_buttons_and_cannot_press_them(busy):
     _, _, told = await busy.ask("GET", "/api/v1/runs?status=failed")
     run = told["items"][0]["id"]
 
-    _, _, body = await page(busy, f"/runs/{run}", "read")
-    cookie = await signed_in(busy, "read")
+    _, _, body = await busy.page(f"/runs/{run}", "read")
+    cookie = await busy.cookie("read")
     status, _, _ = await busy.ask(
         "POST",
         f"/runs/{run}/retry",
@@ -171,7 +146,7 @@ async def test_who_may_only_read_has_no_buttons_and_cannot_press_them(busy):
 
     assert "/retry" not in body
     assert status == 403
-    assert "/retry" in (await page(busy, f"/runs/{run}", "run"))[2]
+    assert "/retry" in (await busy.page(f"/runs/{run}", "run"))[2]
 
 
 async def test_public_read_shows_all_and_does_nothing(make_world):
@@ -204,7 +179,7 @@ async def test_a_user_is_believed_of_a_trusted_proxy_alone(make_world, proxies, 
 async def test_every_page_shows_what_the_api_says(busy):
     _, _, told = await busy.ask("GET", "/api/v1/runs")
     for run in told["items"]:
-        _, _, body = await page(busy, f"/runs/{run['id']}")
+        _, _, body = await busy.page(f"/runs/{run['id']}")
         text = Parsed(body).text
         assert run["status"] in text
         for step in run["steps"]:
@@ -213,13 +188,13 @@ async def test_every_page_shows_what_the_api_says(busy):
             assert all(phase["title"] in text for phase in step["phases"])
     _, _, told = await busy.ask("GET", "/api/v1/deliveries")
     for one in told["items"]:
-        _, _, body = await page(busy, f"/deliveries/{one['id']}")
+        _, _, body = await busy.page(f"/deliveries/{one['id']}")
         text = Parsed(body).text
         for verdict in one["verdicts"]:
             assert verdict["reason"] in text
             assert (verdict["remedy"] or "") in text
     for path in PAGES:
-        assert (await page(busy, path))[0] == 200, path
+        assert (await busy.page(path))[0] == 200, path
 
 
 @pytest.mark.parametrize(
@@ -233,7 +208,7 @@ async def test_every_page_shows_what_the_api_says(busy):
     ],
 )
 async def test_containers_are_found_by_what_they_are_called(busy, query, found):
-    _, _, text = await page(busy, f"/containers?{query}")
+    _, _, text = await busy.page(f"/containers?{query}")
 
     assert set(re.findall(r'href="(?:[./]*)containers/local/([^"]+)"', text)) == found
     assert ("None of 3 is that way" in text) == (not found)
@@ -241,25 +216,25 @@ async def test_containers_are_found_by_what_they_are_called(busy, query, found):
 
 async def test_a_newcomer_is_told_what_to_do_next(world):
     for path, said in EMPTY.items():
-        assert said in Parsed((await page(world, path))[2]).text, path
+        assert said in Parsed((await world.page(path))[2]).text, path
 
 
 async def test_the_steps_to_the_first_update_are_ticked_as_they_are_taken(world):
     def steps(body):
         return [a.get("class") for tag, a in Parsed(body).tags if tag == "li"]
 
-    assert steps((await page(world, "/"))[2]) == ["next", "done", "next", None]
+    assert steps((await world.page("/"))[2]) == ["next", "done", "next", None]
     world.container()
     await world.delivery(world.receipt(ignored="no"))
-    assert steps((await page(world, "/"))[2]) == ["done", "done", "done", None]
+    assert steps((await world.page("/"))[2]) == ["done", "done", "done", None]
 
 
 async def test_why_a_push_did_nothing_is_found_from_the_page(busy):
-    _, _, body = await page(busy, "/deliveries")
+    _, _, body = await busy.page("/deliveries")
     links = [a["href"] for tag, a in Parsed(body).tags if a.get("class") == "row"]
     newest = links[0].removeprefix(".")
 
-    _, _, body = await page(busy, newest)
+    _, _, body = await busy.page(newest)
 
     text = Parsed(body).text
     assert "nothing fits" in text
@@ -269,7 +244,7 @@ async def test_why_a_push_did_nothing_is_found_from_the_page(busy):
 
 async def test_links_are_relative_and_nothing_comes_from_elsewhere(busy):
     for path in PAGES:
-        _, headers, body = await page(busy, path)
+        _, headers, body = await busy.page(path)
         for tag, attributes in Parsed(body).tags:
             for name in ("href", "src", "action"):
                 target = attributes.get(name)
@@ -285,7 +260,7 @@ async def test_links_are_relative_and_nothing_comes_from_elsewhere(busy):
 
 
 async def test_files_for_the_browser_are_kept_for_good_under_their_version(busy):
-    _, _, body = await page(busy, "/runs")
+    _, _, body = await busy.page("/runs")
     sheet = next(a["href"] for tag, a in Parsed(body).tags if a.get("rel") == "stylesheet")
 
     status, headers, data = await busy.ask("GET", sheet.removeprefix("."), scope=None)
@@ -302,7 +277,7 @@ async def test_output_has_its_colours_its_streams_and_links_to_lines(world):
     ]
     run, _ = await world.run(world.container(), output=output)
 
-    _, _, body = await page(world, f"/runs/{run.id}")
+    _, _, body = await world.page(f"/runs/{run.id}")
 
     parsed = Parsed(body)
     assert '<span class="f1">red</span> plain' in body
@@ -314,7 +289,7 @@ async def test_output_has_its_colours_its_streams_and_links_to_lines(world):
 async def test_search_in_output_finds_lines_without_a_script(world):
     run, _ = await world.run(world.container(), output=b"one\ntwo\nthree two\n")
 
-    _, _, body = await page(world, f"/runs/{run.id}?q=TWO")
+    _, _, body = await world.page(f"/runs/{run.id}?q=TWO")
 
     shown = [a["id"] for tag, a in Parsed(body).tags if "line" in a.get("class", "").split()]
     assert shown == ["s1-2", "s1-3"]
@@ -324,8 +299,8 @@ async def test_long_output_shows_its_end_and_leads_to_all_of_it(world):
     data = b"".join(b"line %d\n" % number for number in range(1, 1001))
     run, _ = await world.run(world.container(), output=data)
 
-    _, _, body = await page(world, f"/runs/{run.id}")
-    _, _, everything = await page(world, f"/runs/{run.id}?lines=all")
+    _, _, body = await world.page(f"/runs/{run.id}")
+    _, _, everything = await world.page(f"/runs/{run.id}?lines=all")
 
     assert "700 lines before these" in body
     assert 'id="s1-701"' in body
@@ -341,7 +316,7 @@ async def test_what_is_wrong_is_on_the_first_page(world):
         "POST", "/hooks/gitea", scope=None, data=b"{}", headers={"X-Gitea-Event": "push"}
     )
 
-    text = Parsed((await page(world, "/"))[2]).text
+    text = Parsed((await world.page("/"))[2]).text
 
     assert "it is broken" in text
     assert "engine local" in text
@@ -352,7 +327,7 @@ async def test_what_is_wrong_is_on_the_first_page(world):
 async def test_two_hundred_follow_one_run_and_each_has_all_of_it(world):
     output = b"".join(b"line %d\n" % number for number in range(50))
     run, _ = await world.run(world.container(), output=output)
-    cookie = await signed_in(world, "read")
+    cookie = await world.cookie("read")
 
     async def follow(session):
         async with session.get(f"/runs/{run.id}/lines", headers={"Cookie": cookie}) as answer:

@@ -121,34 +121,7 @@ def _waiting(
         waits = {step.id: step for step in steps if step.status is Status.queued}
         for step in run.steps:
             if step.id in waits:
-                yield Waiting(step, run, why_it_waits(services, waits[step.id]))
-
-
-def why_it_waits(services: Services, step: Step) -> str:
-    """Why a step did not start yet, in words."""
-    watcher = services.watchers.get(step.engine)
-    container = services.inventory.named(step.engine, step.container)
-    now = datetime.now(UTC)
-    hold = services.holding.of_step(step)
-    if hold is not None:
-        return str(hold)
-    if step.held:
-        return f"one container of {step.project} goes first"
-    if watcher is not None and not watcher.is_connected:
-        return f"the engine {step.engine} does not answer"
-    if step.not_before is not None and step.not_before > now:
-        seconds = (step.not_before - now).total_seconds()
-        return f"tries again in {seconds:.0f} s: {step.reason or 'it could not now'}"
-    if container is None:
-        return f"{step.container} does not run"
-    if container.state != "running":
-        return f"{step.container} is {container.state}"
-    running = services.dispatcher.running
-    if any((s.engine, s.container) == (step.engine, step.container) for s in running):
-        return "another step runs in that container"
-    if len(running) >= services.config.max_parallel:
-        return f"{len(running)} steps run already (max_parallel)"
-    return step.reason or "it is about to start"
+                yield Waiting(step, run, services.dispatcher.why_it_waits(waits[step.id]))
 
 
 async def _wrong_here(look: Look[Nothing]) -> list[Wrong]:

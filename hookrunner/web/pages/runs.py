@@ -19,7 +19,6 @@ from hookrunner.web.pages import drawing
 from hookrunner.web.pages.lines import Line, LineReader, Tail
 from hookrunner.web.pages.live import BEAT, BEAT_EVENT
 from hookrunner.web.pages.looking import Look, act, look
-from hookrunner.web.pages.now import why_it_waits
 from hookrunner.web.stream import beating, follower, headers, start_offset
 
 _PAGE = 50
@@ -103,7 +102,9 @@ async def run(look: Look[Shown]) -> web.Response:
         for step, tail in tails.items()
     }
     waits = {
-        step.id: why_it_waits(services, step) for step in steps if step.status is Status.queued
+        step.id: services.dispatcher.why_it_waits(step)
+        for step in steps
+        if step.status is Status.queued
     }
     return await look.show(
         "run.html",
