@@ -118,27 +118,31 @@ class Catchup:
 
     async def _notice_all(self) -> None:
         """Find the containers that started since they were last looked at."""
+        started: set[Place] = set()
         for name, watcher in self._watchers.items():
             if watcher.is_connected:
-                self._seen -= {(name, one) for one in watcher.take_started()}
+                started |= {(name, one) for one in watcher.take_started()}
             else:
                 self._seen = {place for place in self._seen if place[0] != name}
         there = {(container.engine, container.id) for container in self._inventory}
-        self._seen &= there
+        self._seen = self._seen & there - started
         self._throwaway &= there
         for place in set(self._starts) - there:
             del self._starts[place]
         for container in self._inventory:
             watcher = self._watchers[container.engine]
-            if watcher.is_connected and (container.engine, container.id) not in self._seen:
-                await self._notice(container, watcher)
+            place = (container.engine, container.id)
+            if watcher.is_connected and place not in self._seen:
+                await self._notice(container, watcher, is_new_start=place in started)
 
-    async def _notice(self, container: Container, watcher: Watcher) -> None:
+    async def _notice(
+        self, container: Container, watcher: Watcher, *, is_new_start: bool
+    ) -> None:
         """Look whether a container started since it was last taken care of."""
         place = (container.engine, container.id)
         try:
-            around = await watcher.engine.surroundings(container.id)
-            image = await watcher.engine.image(container.image_id)
+            around = await watcher.images.surroundings(container, is_new_start=is_new_start)
+            image = await watcher.images.image(container.image_id)
         except HookrunnerError as error:
             log.info("start not known", container=container.name, error=str(error))
             return

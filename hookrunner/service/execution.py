@@ -145,13 +145,15 @@ class Execution:
             EngineUnavailableError: The engine does not answer.
             EngineError: It refuses.
         """
-        self.container_started = await self._engine.started_at(self._container.id)
         command = table.action(self.step.action, self._project, wrapped=self._container.wrapped)
-        self._exec_id = await self._engine.create_exec(
-            self._container.id,
-            command.argv,
-            environment=commands.environment(self.step, self._push, nonce=self._nonce),
-            user=command.user,
+        self.container_started, self._exec_id = await asyncio.gather(
+            self._engine.started_at(self._container.id),
+            self._engine.create_exec(
+                self._container.id,
+                command.argv,
+                environment=commands.environment(self.step, self._push, nonce=self._nonce),
+                user=command.user,
+            ),
         )
         return self._exec_id
 

@@ -1,6 +1,8 @@
 """What images tell about their containers: asked once for each image, then remembered."""
 
+import asyncio
 import posixpath
+from collections import defaultdict
 
 import structlog
 from msgspec.structs import replace
@@ -12,7 +14,7 @@ from hookrunner.core.deployment import runtime_facts
 from hookrunner.core.packages import Package, parse_packages
 from hookrunner.errors import NotFoundError
 from hookrunner.gate import table
-from hookrunner.model import Container, Image, Metadata
+from hookrunner.model import Container, Image, Surroundings
 from hookrunner.service.settings import Settings
 
 log = structlog.get_logger()
@@ -38,6 +40,8 @@ class Images:
         self._packages: dict[str, list[Package]] = {}
         self._documents: dict[str, dict[str, object]] = {}
         self._refused: dict[str, tuple[str, metadata.Answer]] = {}
+        self._seen: dict[str, Surroundings] = {}
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def load(self) -> None:
         """Take up what earlier processes were told."""
@@ -53,7 +57,39 @@ class Images:
         Raises:
             HookrunnerError: The engine does not answer, or the container is gone.
         """
-        image = await self._image(container.image_id)
+        async with self._asking[container.image_id]:  # its other containers wait for the answer
+            described = await self._described(container, may_ask=may_ask)
+        if described.metadata is None or not described.metadata.keys:
+            return described
+        around = await self._engine.surroundings(container.id)
+        self._seen[container.id] = around
+        runtime = runtime_facts(
+            around.environment, created_at=container.created_at, node=container.engine
+        )
+        return replace(described, runtime=runtime)
+
+    async def surroundings(self, container: Container, *, is_new_start: bool) -> Surroundings:
+        """What a container was started with: once what was seen of it when it was found.
+
+        Args:
+            is_new_start: It started since, perhaps: it is looked at anew.
+
+        Raises:
+            HookrunnerError: The engine does not tell.
+        """
+        seen = self._seen.pop(container.id, None)
+        if seen is None or is_new_start:
+            return await self._engine.surroundings(container.id)
+        return seen
+
+    def forget(self, container_id: str | None = None) -> None:
+        """Let go of what was seen of a container that is gone; of all, where none is named."""
+        if container_id is None:
+            self._seen.clear()
+        self._seen.pop(container_id or "", None)
+
+    async def _described(self, container: Container, *, may_ask: bool) -> Container:
+        image = await self.image(container.image_id)
         is_told = metadata.names_methods(image)
         has_program = is_told or (may_ask and await self.has_program(container))
         asked = metadata.NOTHING
@@ -70,17 +106,7 @@ class Images:
             project=project,
         )
         wrapped = bool(methods) and await self._has_shell(container)
-        runtime = await self._runtime(container) if found.keys else container.runtime
-        return replace(
-            container, metadata=found, methods=methods, wrapped=wrapped, runtime=runtime
-        )
-
-    async def _runtime(self, container: Container) -> Metadata:
-        return runtime_facts(
-            (await self._engine.surroundings(container.id)).environment,
-            created_at=container.created_at,
-            node=container.engine,
-        )
+        return replace(container, metadata=found, methods=methods, wrapped=wrapped)
 
     async def has_program(self, container: Container) -> bool:
         """Look whether `container` is on the PATH, without running anything.
@@ -90,7 +116,7 @@ class Images:
         seen = self._programs.get(container.image_id)
         if seen is not None and (seen[1] or seen[0] == container.id):
             return seen[1]
-        image = await self._image(container.image_id)
+        image = await self.image(container.image_id)
         places = [posixpath.join(place, commands.CONTAINER) for place in image.search_path]
         found = await self._engine.find_program(container.id, places) is not None
         self._programs[container.image_id] = (container.id, found)
@@ -121,10 +147,16 @@ class Images:
             self._shells[container.image_id] = found is not None
         return self._shells[container.image_id]
 
-    async def _image(self, image_id: str) -> Image:
+    async def image(self, image_id: str) -> Image:
+        """What the engine says of an image, which never changes.
+
+        Raises:
+            HookrunnerError: The engine does not answer, or there is no such image.
+        """
         if image_id not in self._images:
             if len(self._images) >= _REMEMBERED:
                 self._images.clear()
+                self._asking.clear()
             self._images[image_id] = await self._engine.image(image_id)
         return self._images[image_id]
 

@@ -53,6 +53,7 @@ class Watcher:
     Attributes:
         is_connected: The engine answers, and its containers are known.
         error: Why the engine does not answer, or None.
+        images: What is known of its images.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Watcher:
         self._on_change = on_change
         self._group = group
         self._metrics = metrics
-        self._images = Images(engine, store, settings)
+        self.images = Images(engine, store, settings)
         self._stale: set[str] = set()
         self._started: set[str] = set()
         self._look = asyncio.Event()
@@ -117,7 +118,7 @@ class Watcher:
             HookrunnerError: It cannot tell; the message says why.
         """
         async with self._slots:
-            return await self._images.packages(container)
+            return await self.images.packages(container)
 
     def relearn(self) -> None:
         """Find out anew what each container is: the configuration says something else now.
@@ -148,7 +149,7 @@ class Watcher:
     async def run(self) -> None:
         """Watch for ever."""
         delay = _BACKOFF[0]
-        await self._images.load()
+        await self.images.load()
         while True:
             try:
                 await self._watch()
@@ -170,6 +171,7 @@ class Watcher:
         try:
             async with watchdog, self.engine.events() as events:
                 self._stale.clear()
+                self.images.forget()  # they may have started anew
                 await self._list()
                 look = self._group.create_task(
                     self._keep_looking(watchdog, lost), name=f"{self.engine.name} looks"
@@ -242,38 +244,47 @@ class Watcher:
         known = {container.id for container in self._inventory.on(name)}
         asked = self._looking.keys() | self._refused.keys()
         looked_at = set(ids) if ids else known | self._others.keys() | asked
-        for gone in looked_at - set(found):
-            self._inventory.remove(name, gone)
-            self._others.pop(gone, None)
-            self._looking.pop(gone, None)
-            self._refused.pop(gone, None)
-        for container in found.values():
-            self._see(container)
+        changed = [self._lose(gone) for gone in looked_at - set(found)]
+        changed += [self._see(container) for container in found.values()]
         if not ids:
             self._inventory.engines.add(name)
             if not self.is_connected:
                 log.info("engine listed", engine=name, containers=len(found))
             self.is_connected = True
             self.error = None
-        self._on_change()
+        if not ids or any(changed):
+            self._on_change()
 
-    def _see(self, container: Container) -> None:
-        """Take one container as it is listed."""
+    def _lose(self, container_id: str) -> bool:
+        """Forget a container that does not run any more; tell whether it was known."""
+        self.images.forget(container_id)
+        found = [
+            self._inventory.remove(self.engine.name, container_id),
+            self._others.pop(container_id, None),
+            self._looking.pop(container_id, None),
+            self._refused.pop(container_id, None),
+        ]
+        return any(one is not None for one in found)
+
+    def _see(self, container: Container) -> bool:
+        """Take one container as it is listed; tell whether it was known as another."""
         known = self._inventory.get(container.engine, container.id)
         if known is not None:
-            self._inventory.put(
-                replace(
-                    known, name=container.name, state=container.state, health=container.health
-                )
+            seen = replace(
+                known, name=container.name, state=container.state, health=container.health
             )
+            if seen != known:
+                self._inventory.put(seen)
+                return True
         elif container.id in self._others or container.id in self._looking:
-            return
+            pass
         elif metadata.is_hidden(container.labels):
             self._others[container.id] = container
         else:
             now = asyncio.get_running_loop().time()
             self._looking[container.id] = self._refused.get(container.id, now)
             self._group.create_task(self._learn(container), name=f"learn {container.name}")
+        return False
 
     async def _learn(self, container: Container) -> None:
         """Find out what a container is; then what it serves."""
@@ -282,7 +293,7 @@ class Watcher:
         )
         try:
             async with self._slots:
-                known = await self._images.describe(container, may_ask=may_ask)
+                known = await self.images.describe(container, may_ask=may_ask)
         except HookrunnerError as error:
             log.warning("cannot examine", container=container.name, error=str(error))
             since = self._looking.pop(container.id, None)
@@ -346,7 +357,7 @@ class Watcher:
             repository: Of which of several repositories, by its path.
         """
         project = self._settings.project_of(container)
-        if not (project.gitref or await self._images.has_program(container)):
+        if not (project.gitref or await self.images.has_program(container)):
             return None
         command = table.gitref(project)
         async with self._slots:

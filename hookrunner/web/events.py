@@ -5,6 +5,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -22,9 +23,9 @@ from hookrunner.web.caller import Caller
 from hookrunner.web.services import Services
 from hookrunner.web.stream import beating, follower, headers
 
-_SETTLE = 0.1
-"""Seconds that changes of containers are collected: an engine that restarts tells of all of
-them at once, and a look at each costs what it costs."""
+_REST = 0.1
+"""Seconds from one look at the containers to the next, in which changes are collected: an
+engine that restarts tells of all of them at once, and a look at each costs what it costs."""
 
 Told = tuple[str, object]
 """An event's name, and what it says."""
@@ -111,6 +112,8 @@ async def changes(
         await watching.begin()
     if last_event and era != feed.era:
         yield f"{feed.era}-{at}", ("gap", {})
+    clock = asyncio.get_running_loop().time
+    looked = -math.inf
     while True:
         found, at = feed.since(at), feed.position
         has_moved = False
@@ -120,7 +123,8 @@ async def changes(
             if told is not None:
                 yield f"{feed.era}-{place}", told
         if has_moved:
-            await asyncio.sleep(_SETTLE)
+            await asyncio.sleep(looked + _REST - clock())
+            looked = clock()
             async for told in watching.moved():
                 yield f"{feed.era}-{at}", told
         await feed.wait(at)
