@@ -288,6 +288,7 @@ async def _built(
             dispatcher=dispatcher,
             changed=changed,
             feed=feed,
+            group=group,
         )
         following = Following(
             store=store,

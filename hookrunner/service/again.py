@@ -11,8 +11,8 @@ from hookrunner.core.outcome import run_status
 from hookrunner.core.planning import try_again
 from hookrunner.errors import ConflictError
 from hookrunner.model import Decoded, Delivery, Run, Step
+from hookrunner.service.arrivals import Earlier, Proof
 from hookrunner.service.dispatcher import Dispatcher
-from hookrunner.service.duplicates import Earlier, Proof
 from hookrunner.service.intake import Intake
 from hookrunner.service.settings import Settings
 

@@ -1,49 +1,14 @@
 """Deliveries that come more than once: by a sender's retry, or by a person who means it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 
-import msgspec
-
-from hookrunner.adapters.store import Store
+from hookrunner.adapters.store import Similar, Store
 from hookrunner.core.outcome import run_status
 from hookrunner.model import Decoded, Delivery, Status
+from hookrunner.service.arrivals import Arrival, Earlier
 from hookrunner.service.dispatcher import Dispatcher
 
 _UNSUCCESSFUL = frozenset({Status.failed, Status.cancelled})
-
-
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """How a delivery proved itself.
-
-    Attributes:
-        secret: The place of the fitting secret in the source's list.
-        body_hash: SHA-256 of the body, hexadecimal.
-        remote: The sender's address, or None.
-    """
-
-    source: str
-    secret: int
-    body_hash: str
-    remote: str | None = None
-
-
-class Earlier(msgspec.Struct, frozen=True):
-    """What is known of a delivery that looks like one that came before.
-
-    Attributes:
-        first: The earlier one, or None.
-        refused: Why this one is a duplicate, or None where it is to run.
-    """
-
-    first: Delivery | None = None
-    refused: str | None = None
-
-    @property
-    def repeats(self) -> str | None:
-        """The id of the very first of them, or None."""
-        return (self.first.repeats or self.first.id) if self.first else None
 
 
 class Duplicates:
@@ -52,39 +17,46 @@ class Duplicates:
     def __init__(self, store: Store, dispatcher: Dispatcher) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._users: dict[str, int] = {}
+        self._waiting: dict[str, list[Arrival]] = {}
 
-    @asynccontextmanager
-    async def checked(self, decoded: Decoded, proof: Proof) -> AsyncIterator[Earlier]:
-        """Look for earlier deliveries, and keep others of the same id or body waiting."""
-        if not decoded.pushes:
-            yield Earlier()
+    def begin(self, arrival: Arrival) -> bool:
+        """Whether a delivery may go on: else it waits for the end of one of its id or body."""
+        keys = _keys(arrival)
+        for key in keys:
+            if key in self._waiting:
+                self._waiting[key].append(arrival)
+                return False
+        for key in keys:
+            self._waiting[key] = []
+        return True
+
+    def end(self, arrival: Arrival) -> list[Arrival]:
+        """Take a delivery's end; give those that waited for it, which are to begin."""
+        return [one for key in _keys(arrival) for one in self._waiting.pop(key)]
+
+    async def look(self, arrivals: Sequence[Arrival]) -> None:
+        """Find out what is known of those before each; all with one question to the store.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        pushed = [one for one in arrivals if one.decoded.pushes]
+        if not pushed:
             return
-        keys = {f"{proof.source}\nbody {proof.body_hash}"}
-        if decoded.sender_id is not None:
-            keys.add(f"{proof.source}\nid {decoded.sender_id}")
-        async with AsyncExitStack() as stack:
-            for key in sorted(keys):  # in one order, so that nobody waits in a circle
-                await stack.enter_async_context(self._alone(key))
-            found = await self._store.similar_deliveries(
-                proof.source, sender_id=decoded.sender_id, body_hash=proof.body_hash
+        asked = [
+            Similar(
+                source=one.proof.source,
+                sender_id=one.decoded.sender_id,
+                body_hash=one.proof.body_hash,
             )
-            reasons = [await self._refused(one, decoded) for one in found]
-            refused = next((reason for reason in reasons if reason is not None), None)
-            yield Earlier(found[0] if found else None, refused)
-
-    @asynccontextmanager
-    async def _alone(self, key: str) -> AsyncIterator[None]:
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        self._users[key] = self._users.get(key, 0) + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            self._users[key] -= 1
-            if not self._users[key]:
-                del self._users[key], self._locks[key]
+            for one in pushed
+        ]
+        found = await self._store.similar_deliveries(asked)
+        for arrival, firsts in zip(pushed, found, strict=True):
+            if firsts:
+                reasons = [await self._refused(first, arrival.decoded) for first in firsts]
+                refused = next((reason for reason in reasons if reason is not None), None)
+                arrival.earlier = Earlier(firsts[0], refused)
 
     async def _refused(self, first: Delivery, decoded: Decoded) -> str | None:
         """Say why a delivery is a duplicate, or None where it is to run.
@@ -110,3 +82,14 @@ class Duplicates:
         if same_id and reached and not unsuccessful:
             return f"duplicate of delivery {first.id}, which was carried out"
         return None
+
+
+def _keys(arrival: Arrival) -> list[str]:
+    """By what others are the same; what is no push is nobody's duplicate."""
+    decoded, proof = arrival.decoded, arrival.proof
+    if not decoded.pushes:
+        return []
+    keys = [f"{proof.source}\nbody {proof.body_hash}"]
+    if decoded.sender_id is not None:
+        keys.append(f"{proof.source}\nid {decoded.sender_id}")
+    return keys

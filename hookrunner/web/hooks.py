@@ -13,7 +13,7 @@ from aiohttp import web
 from hookrunner.config import Config, Source
 from hookrunner.errors import SignatureError
 from hookrunner.forges import FORGES, Forge, Request, detect
-from hookrunner.service.duplicates import Proof
+from hookrunner.service.arrivals import Proof
 from hookrunner.service.settings import Secrets
 from hookrunner.web import shapes
 from hookrunner.web.address import client_address, owner_of
@@ -70,8 +70,7 @@ async def receive(request: web.Request) -> web.StreamResponse:
             remote=remote,
         )
         decoded = await _worked(told, lambda: proved.forge.decode(told))
-        # A sender who hangs up must not leave a delivery that is recorded and never run.
-        delivery = await asyncio.shield(services.intake.receive(decoded, proof))
+        delivery = await services.intake.receive(decoded, proof)
     ignored = ignored_reason(delivery)
     if ignored is not None:
         return answer(request, shapes.Ignored(delivery=delivery.id, ignored=ignored))

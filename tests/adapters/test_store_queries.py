@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hookrunner.adapters.store import Changes, DeliveryQuery, RunQuery, Store
+from hookrunner.adapters.store import Changes, DeliveryQuery, RunQuery, Similar, Store
 from hookrunner.adapters.store.database import QUERIES
 from hookrunner.model import (
     Status,
@@ -28,7 +28,10 @@ async def test_a_delivery_is_found_by_the_senders_id_and_by_its_body(delivery, s
     await store.save(Changes(deliveries=(first, second, ignored)))
 
     async def found(source, sender_id, body_hash):
-        return await store.similar_deliveries(source, sender_id=sender_id, body_hash=body_hash)
+        asked = Similar(source=source, sender_id=sender_id, body_hash=body_hash)
+        both = await store.similar_deliveries([replace(asked, source="other"), asked])
+        assert both[0] == []
+        return both[1]
 
     assert await found("gitea", "a", "") == [first]
     assert await found("gitea", "c", second.body_hash) == [second]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookrunner.adapters.store import Changes, DeliveryQuery, RunQuery, Store
+from hookrunner.adapters.store import Changes, DeliveryQuery, RunQuery, Similar, Store
 from hookrunner.core.history import ContainerState
 from hookrunner.errors import StoreError
 from hookrunner.model import (
@@ -133,7 +133,8 @@ async def test_what_is_not_there_is_none(store):
     assert await store.run("no") is None
     assert await store.step("no") is None
     assert await store.token_by_hash("no") is None
-    assert await store.similar_deliveries("gitea", sender_id=None, body_hash="no") == []
+    asked = Similar(source="gitea", sender_id=None, body_hash="no")
+    assert await store.similar_deliveries([asked]) == [[]]
     assert await store.runs(RunQuery()) == await store.open_runs() == []
 
 

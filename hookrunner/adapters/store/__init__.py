@@ -5,7 +5,13 @@
 (`hookrunner.adapters.store.readers`); SQL lives in the ``.sql`` files, by subject.
 """
 
-from hookrunner.adapters.store.records import Changes, DeliveryQuery, RunQuery, UseQuery
+from hookrunner.adapters.store.records import (
+    Changes,
+    DeliveryQuery,
+    RunQuery,
+    Similar,
+    UseQuery,
+)
 from hookrunner.adapters.store.store import Store
 
-__all__ = ["Changes", "DeliveryQuery", "RunQuery", "Store", "UseQuery"]
+__all__ = ["Changes", "DeliveryQuery", "RunQuery", "Similar", "Store", "UseQuery"]

@@ -17,20 +17,21 @@ ON CONFLICT DO NOTHING
 SELECT document FROM deliveries WHERE id = :id
 
 -- similar_deliveries --
-SELECT document FROM (
-    SELECT * FROM (
-        SELECT id, document FROM deliveries
-        WHERE source = :source AND sender_id = :sender_id
-        ORDER BY id DESC LIMIT 1
-    )
-    UNION
-    SELECT * FROM (
-        SELECT id, document FROM deliveries
-        WHERE source = :source AND body_hash = :body_hash
-        ORDER BY id DESC LIMIT 1
+SELECT asked.key, deliveries.document
+FROM json_each(:asked) AS asked
+CROSS JOIN deliveries ON deliveries.id IN (
+    (
+        SELECT max(id) FROM deliveries
+        WHERE source = json_extract(asked.value, '$[0]')
+          AND sender_id = json_extract(asked.value, '$[1]')
+    ),
+    (
+        SELECT max(id) FROM deliveries
+        WHERE source = json_extract(asked.value, '$[0]')
+          AND body_hash = json_extract(asked.value, '$[2]')
     )
 )
-ORDER BY id
+ORDER BY asked.key, deliveries.id
 
 -- first_delivery_from --
 SELECT id FROM deliveries WHERE received_at >= :at ORDER BY received_at, id LIMIT 1

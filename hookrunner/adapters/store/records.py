@@ -32,6 +32,18 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     intervals: tuple[Interval, ...] = ()
 
 
+class Similar(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a delivery has in common with the same one that came before.
+
+    Attributes:
+        sender_id: The sender's id of it, or None.
+    """
+
+    source: str
+    sender_id: str | None
+    body_hash: str
+
+
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which runs to list, newest first; None leaves a condition out.
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -126,17 +126,21 @@ class Store:
         return await self._one("delivery", records.decode_delivery, {"id": delivery_id})
 
     async def similar_deliveries(
-        self, source: str, *, sender_id: str | None, body_hash: str
-    ) -> list[Delivery]:
-        """The source's newest with that id of the sender's, and its newest with that body.
+        self, asked: Sequence[records.Similar]
+    ) -> list[list[Delivery]]:
+        """Of each the source's newest with that id of the sender's, and with that body.
 
         Those that were ignored as a whole do not count. Oldest first; one where both are it.
         """
-        return await self._all(
-            "similar_deliveries",
-            records.decode_delivery,
-            {"source": source, "sender_id": sender_id, "body_hash": body_hash},
-        )
+        row = {"asked": msgspec.json.encode(asked).decode()}
+        found: list[list[Delivery]] = [[] for _ in asked]
+
+        def work(connection: sqlite3.Connection) -> None:
+            for place, document in connection.execute(QUERIES["similar_deliveries"], row):
+                found[place].append(records.decode_delivery(document))
+
+        await self._readers.read("read similar deliveries", work)
+        return found
 
     async def deliveries(self, query: DeliveryQuery) -> list[Delivery]:
         """One page of the deliveries that fit, newest first."""
