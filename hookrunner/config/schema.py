@@ -282,7 +282,7 @@ class Project(Commands, frozen=True, kw_only=True):
             None: never. At least a minute, at most 30 days.
         catch_up: A container that starts behind is updated. Off: what a container starts
             with is what somebody deployed, unless they say so.
-        validate_every: Seconds between validations; None: only after starts.
+        validate_every: Seconds between validations; None: only after starts and updates.
         output_limit: Bytes of output kept per step, the first 1 MiB and the last of it.
             10 MiB is a guess: far more than anyone reads, and a thousand steps in 10 GiB.
     """

@@ -12,6 +12,7 @@ from hookrunner.config import Project
 from hookrunner.core.standard import checked, is_of_image
 from hookrunner.errors import HookrunnerError
 from hookrunner.model import Action, Checkout, Container, Image, Metadata
+from hookrunner.units import format_duration
 
 LABEL = "hookrunner.metadata"
 """The label in which a build embeds the metadata, as JSON."""
@@ -29,6 +30,7 @@ _CONTAINER_LABELS = {
     "hookrunner.project": "project",
     "hookrunner.repository": "git_repo",
     "hookrunner.branch": "git_branch",
+    "hookrunner.validate_every": "validate_every",
 }
 _OCI_LABELS = {
     "org.opencontainers.image.source": "git_repo",
@@ -195,7 +197,8 @@ def _lineage(document: Mapping[str, Any]) -> list[Any]:
 def _configured(project: Project) -> dict[str, Any]:
     commands = {"update_method": project.update, "validate_method": project.validate}
     return {key: " ".join(argv) for key, argv in commands.items() if argv} | {
-        "git_branch": project.branch
+        "git_branch": project.branch,
+        "validate_every": project.validate_every and format_duration(project.validate_every),
     }
 
 

@@ -12,6 +12,7 @@ from string import Template
 import msgspec
 
 from hookrunner.config.notify import FIELDS
+from hookrunner.core.history import ContainerState
 from hookrunner.core.planning import RETRY_DELAYS
 from hookrunner.model import Action, Outcome, Status, Step, Trigger
 
@@ -71,12 +72,19 @@ class Conditions:
 
     Args:
         steps: The last step of each container, so that a restart forgets nothing.
+        states: What is known of each container, for the same.
     """
 
-    def __init__(self, steps: Iterable[Step] = ()) -> None:
+    def __init__(
+        self, steps: Iterable[Step] = (), states: Iterable[ContainerState] = ()
+    ) -> None:
         self._known: dict[Subject, What] = {}
         for step in steps:
             self.take(step)
+        for state in states:
+            if state.validity is not None:
+                subject = (state.engine, state.container, Action.validate.value)
+                self.change(subject, None if state.validity.valid else What.invalid)
 
     def take(self, step: Step) -> tuple[What, What | None] | None:
         """Take a step that ended.

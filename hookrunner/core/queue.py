@@ -21,9 +21,6 @@ from hookrunner.model import Outcome, Rollout, Status, Step, Trigger
 IsOlder = Callable[[Step, Step], bool]
 """Whether the first step's push came before the second's."""
 
-_Line = tuple[str, str]
-"""Engine and container name."""
-
 
 def by_history(history: History) -> IsOlder:
     """Compare steps by what is known of the ref, else by the order in which they were asked."""
@@ -151,7 +148,8 @@ class Queue:
         if rival is None:
             self.waiting[step.id] = step
             return step.id
-        if step.trigger is Trigger.push and not self._is_older(step, rival):
+        is_newer = step.trigger is Trigger.push and not self._is_older(step, rival)
+        if is_newer or (rival.is_routine and not step.is_routine):
             winner = replace(step, force=step.force or rival.force)
             self._take_place(rival, winner)
             loser = rival
@@ -182,11 +180,7 @@ class Queue:
     def _rival(self, step: Step) -> Step | None:
         """The step that already waits for the same action and repository."""
         for other in self.waiting.values():
-            if (other.engine, other.container, other.action) == (
-                step.engine,
-                step.container,
-                step.action,
-            ) and (
+            if (line_of(other), other.action) == (line_of(step), step.action) and (
                 other.repository == step.repository
                 or not other.repository
                 or not step.repository
@@ -213,6 +207,7 @@ class Queue:
 
         Of those that wait, the repository that has the fewest steps running goes first, so
         that a busy one takes no slot that a quiet one waits for; then whoever waits longest.
+        What is routine comes last, and gets half of the slots at most.
 
         Args:
             can_start: Whether a step may start next to those that run: engine there, project's
@@ -220,24 +215,28 @@ class Queue:
             limit: How many may run at once in all.
         """
         running = list(self.running.values())
-        busy = {_line(step) for step in running}
-        shares = Counter(_share(step) for step in running)
+        busy = {line_of(step) for step in running}
+        shares = Counter(_share(step) for step in running if not step.is_routine)
+        routine = max(1, limit // 2) - sum(step.is_routine for step in running)
         heap = [
-            (shares[_share(step)], place, step)
+            (step.is_routine, shares[_share(step)], place, step)
             for place, step in enumerate(self.waiting.values())
-            if _line(step) not in busy and (step.not_before is None or step.not_before <= now)
+            if line_of(step) not in busy and is_due(step, now)
         ]
         heapify(heap)
         chosen: list[Step] = []
         while heap and len(running) < limit:
-            share, place, step = heappop(heap)
+            is_routine, share, place, step = heappop(heap)
+            if is_routine and routine <= 0:
+                break
             if share != shares[_share(step)]:
-                heappush(heap, (shares[_share(step)], place, step))
-            elif _line(step) not in busy and can_start(step, running):
+                heappush(heap, (is_routine, shares[_share(step)], place, step))
+            elif line_of(step) not in busy and can_start(step, running):
+                routine -= is_routine
                 chosen.append(step)
                 running.append(step)
-                busy.add(_line(step))
-                shares[_share(step)] += 1
+                busy.add(line_of(step))
+                shares[_share(step)] += not is_routine
         return chosen
 
     def hand_on(self, is_held: Callable[[Step], bool]) -> list[Step]:
@@ -380,7 +379,13 @@ _PASSING = frozenset({Status.skipped, Status.stuck})
 """How a first may end so that the next goes first."""
 
 
-def _line(step: Step) -> _Line:
+def is_due(step: Step, now: datetime) -> bool:
+    """Whether a waiting step need not wait for its time."""
+    return step.not_before is None or step.not_before <= now
+
+
+def line_of(step: Step) -> tuple[str, str]:
+    """Engine and container name: where a step waits and runs."""
     return (step.engine, step.container)
 
 

@@ -10,9 +10,13 @@ from typing import Any
 import msgspec
 
 from hookrunner.model import Checkout
+from hookrunner.units import parse_duration
 
 VERSION = 1
 """The value of ``standard``."""
+
+INTERVALS = (60.0, 30 * 86400.0)
+"""Seconds between validations, as the configuration's ``validate_every`` has them."""
 
 _NAME_LIMIT = 1000
 """Characters of a name, a path or a URL. A guess: git servers take names up to 255."""
@@ -52,6 +56,7 @@ KEYS: Mapping[str, Any] = {
     "build_host": str,
     "monitor_method": str,
     "metrics_method": str,
+    "validate_every": str,
     "checkout": str,
     "checkouts": list[Checkout],
     "paths": Names,
@@ -81,7 +86,16 @@ def mistake(key: str, value: object) -> str | None:
             return "characters that cannot be printed"
         if len(text) > _NAME_LIMIT:
             return f"more than {_NAME_LIMIT} characters"
-    return None
+    return _wrong_interval(str(value)) if key == "validate_every" else None
+
+
+def _wrong_interval(text: str) -> str | None:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        return "no length of time such as 5m"
+    low, high = INTERVALS
+    return None if low <= seconds <= high else "a time that is not within 1m and 30d"
 
 
 def checked(document: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[str]]:

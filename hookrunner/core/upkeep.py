@@ -10,7 +10,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from hookrunner.core.history import KnownPush
+from hookrunner.core.routine import GAVE_WAY
 from hookrunner.model import Action, Container, Outcome, Status, Step, Trigger
+
+RELOADED = timedelta(seconds=5)
+"""How long a container gets after an update before it is validated: services reload in the
+background, and of several updates in a row the last one counts. A guess."""
 
 SETTLED = timedelta(seconds=30)
 """How long a container that does not say that it is healthy gets before it is looked after."""
@@ -46,6 +51,7 @@ class Attended(msgspec.Struct, frozen=True, kw_only=True):
             `container_id`.
         catch_ups: When it caught up within the last hour.
         broken: How its last update ended, where that was badly.
+        unvalidated: Since when it is to be validated, after an update; None where it is not.
     """
 
     engine: str
@@ -55,13 +61,13 @@ class Attended(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     catch_ups: tuple[datetime, ...] = ()
     broken: Broken | None = None
+    unvalidated: datetime | None = None
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """When something that comes at intervals was last begun."""
+    """When the updates of a project that come at intervals were last begun."""
 
     project: str
-    action: Action
     at: datetime
 
 
@@ -82,6 +88,26 @@ def after_update(attended: Attended, step: Step, newest: KnownPush | None) -> At
     after = step.after or (newest.after if newest else None)
     broken = Broken(after, step.container_id if is_lost else None)
     return msgspec.structs.replace(attended, project=step.project, broken=broken)
+
+
+def to_validate(attended: Attended, step: Step, now: datetime) -> Attended:
+    """Take the end of a step for whether its container is to be validated.
+
+    It is after every update that ran, after the last one of several in a row, but not after
+    one that said itself that what it brought is invalid.
+    """
+    since = attended.unvalidated
+    gave_way = step.status is Status.cancelled and step.reason == GAVE_WAY
+    if step.action is Action.validate:
+        if step.started_at is not None:
+            since = now if gave_way else None
+    elif step.outcome is Outcome.invalid:
+        since = None
+    elif step.outcome is not Outcome.retry and (
+        step.exit_code is not None or step.status is Status.timed_out
+    ):
+        since = now
+    return msgspec.structs.replace(attended, unvalidated=since)
 
 
 def is_blocked(

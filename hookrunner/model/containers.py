@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from hookrunner.model.runs import Action
+from hookrunner.units import parse_duration
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +126,12 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     def git_branch(self) -> str | None:
         """The branch that it was built from, or None."""
         return self.metadata.text("git_branch") if self.metadata else None
+
+    @property
+    def validate_every(self) -> float | None:
+        """Seconds between its validations; None where it has none at intervals."""
+        told = self.metadata.text("validate_every") if self.metadata else None
+        return parse_duration(told) if told else None
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):

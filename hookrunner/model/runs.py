@@ -128,6 +128,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
     superseded_by: str | None = None
 
+    @property
+    def is_routine(self) -> bool:
+        """Whether it is a validation that nobody asked for: all else goes before it."""
+        return _is_routine(self.trigger, self.action)
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """All the work that one push or request causes.
@@ -151,3 +156,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     matched: bool = True
     status: Status = Status.queued
     finished_at: datetime | None = None
+
+    @property
+    def is_routine(self) -> bool:
+        """Whether it is a validation that nobody asked for."""
+        return _is_routine(self.trigger, self.action)
+
+
+def _is_routine(trigger: Trigger, action: Action) -> bool:
+    return trigger is Trigger.schedule and action is Action.validate

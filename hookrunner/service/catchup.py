@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,6 @@ import structlog
 from msgspec.structs import replace
 
 from hookrunner.adapters.store import Changes, Store
-from hookrunner.config import Project
 from hookrunner.core.history import KnownPush
 from hookrunner.core.holds import Place
 from hookrunner.core.inventory import Inventory
@@ -29,6 +27,7 @@ from hookrunner.service.dispatcher import Dispatcher
 from hookrunner.service.intake import Intake
 from hookrunner.service.settings import Settings
 from hookrunner.service.upkeep import Due, Upkeep
+from hookrunner.service.validating import BY, Validating, names
 from hookrunner.service.watcher import Watcher
 
 log = structlog.get_logger()
@@ -40,8 +39,6 @@ _BUSY = timedelta(seconds=5)
 """How long a project's next catch-up waits while one goes on, before it looks again."""
 _LOOK = (0.2, 30.0)
 """Seconds between looks, at least and at most."""
-_BY = "hookrunner"
-"""Who asks for what nobody asked for."""
 
 
 class _Start(msgspec.Struct, frozen=True):
@@ -78,11 +75,16 @@ class Catchup:
         self._dispatcher = dispatcher
         self._intake = intake
         self._upkeep = upkeep
-        self._intervals = {(one.project, one.action): one for one in intervals}
+        self._validating = Validating(
+            inventory=inventory,
+            dispatcher=dispatcher,
+            intake=intake,
+            upkeep=upkeep,
+        )
+        self._intervals = {one.project: one for one in intervals}
         self._began = datetime.now(UTC)
         self._old_engines = upkeep.engines
         self._seen: set[Place] = set()
-        self._throwaway: set[Place] = set()
         self._starts: dict[Place, _Start] = {}
 
     async def run(self) -> None:
@@ -93,6 +95,7 @@ class Catchup:
                 await self._notice_all()
                 await self._after_starts()
                 await self._catch_up()
+                await self._validating.begin_due()
                 await self._at_intervals()
             except HookrunnerError as error:
                 log.warning("cannot look after containers", error=str(error))
@@ -109,10 +112,11 @@ class Catchup:
             container = self._inventory.get(engine, container_id)
             if container is not None:
                 times.append(ready_at(container, start.since, now))
+        times += self._validating.due.values()
         for name, project in self._settings.config.projects.items():
-            for action, every in _intervals(project):
-                last = self._intervals.get((name, action))
-                times.append(next_due(last.at if last else None, every, now))
+            if project.every is not None:
+                last = self._intervals.get(name)
+                times.append(next_due(last.at if last else None, project.every, now))
         wait = min(((at - now).total_seconds() for at in times), default=_LOOK[1])
         return min(_LOOK[1], max(_LOOK[0], wait))
 
@@ -126,7 +130,7 @@ class Catchup:
                 self._seen = {place for place in self._seen if place[0] != name}
         there = {(container.engine, container.id) for container in self._inventory}
         self._seen = self._seen & there - started
-        self._throwaway &= there
+        self._upkeep.throwaway &= there
         for place in set(self._starts) - there:
             del self._starts[place]
         for container in self._inventory:
@@ -150,7 +154,7 @@ class Catchup:
         started_at = around.started_at or container.created_at
         attended = self._upkeep.of(container)
         if around.is_throwaway(image):
-            self._throwaway.add(place)
+            self._upkeep.throwaway.add(place)
         elif (attended.container_id, attended.started_at) == (container.id, started_at):
             return
         elif (
@@ -177,7 +181,7 @@ class Catchup:
     async def _after_starts(self) -> None:
         """Validate the containers that started, and have them catch up."""
         now = self._upkeep.clock.now()
-        to_validate: defaultdict[str, list[Container]] = defaultdict(list)
+        started: list[Container] = []
         for place, start in list(self._starts.items()):
             container = self._inventory.get(*place)
             if container is None or ready_at(container, start.since, now) > now:
@@ -185,8 +189,7 @@ class Catchup:
             if container.state != "running" or self._watchers[place[0]].is_asking(container):
                 continue
             del self._starts[place]
-            if Action.validate in container.methods:
-                to_validate[container.project].append(container)
+            started.append(container)
             if (
                 self._settings.project_of(container).catch_up
                 and Action.update in container.methods
@@ -196,14 +199,7 @@ class Catchup:
                 self._upkeep.due[container.engine, container.name] = due
             else:
                 self._attend(container, start.started_at)
-        for containers in to_validate.values():
-            await self._intake.begin(
-                Trigger.schedule,
-                Action.validate,
-                containers,
-                requested_by=_BY,
-                reason=f"{_names(containers)} started",
-            )
+        await self._validating.after_starts(started)
 
     async def _catch_up(self) -> None:
         """Update the containers that started behind what was pushed."""
@@ -223,7 +219,7 @@ class Catchup:
             allowed = may_catch_up_at(self._upkeep.of(container), now)
             if allowed > now:
                 self._upkeep.due[place] = replace(due, at=allowed)
-            elif self._is_occupied(container.project, Action.update):
+            elif self._is_occupied(container.project):
                 self._upkeep.due[place] = replace(due, at=now + _BUSY)
             else:
                 push, group = groups.setdefault((container.project, found.id), (found, []))
@@ -231,11 +227,11 @@ class Catchup:
         for push, containers in groups.values():
             await self._update(push, containers, now)
 
-    def _is_occupied(self, project: str, action: Action) -> bool:
-        """Whether a project still has to do with what nobody pushed or asked for."""
+    def _is_occupied(self, project: str) -> bool:
+        """Whether a project still has to do with an update that nobody pushed or asked for."""
         return any(
             step.project == project
-            and step.action is action
+            and step.action is Action.update
             and step.trigger in {Trigger.schedule, Trigger.catch_up}
             for step in self._dispatcher.open_steps
         )
@@ -248,8 +244,8 @@ class Catchup:
             Trigger.catch_up,
             Action.update,
             containers,
-            requested_by=_BY,
-            reason=f"{_names(containers)} started behind {after}",
+            requested_by=BY,
+            reason=f"{names(containers)} started behind {after}",
             push=push,
         )
         for container in containers:
@@ -260,45 +256,39 @@ class Catchup:
                 self._attend(container, due.started_at)
 
     async def _at_intervals(self) -> None:
-        """Begin what comes at intervals."""
+        """Begin the updates that come at intervals."""
         now = self._upkeep.clock.now()
         for name, project in self._settings.config.projects.items():
-            for action, every in _intervals(project):
-                last = self._intervals.get((name, action))
-                if last is None:
-                    await self._begun(name, action, now)
-                elif next_due(last.at, every, now) <= now:
-                    await self._interval(name, action, now)
+            if project.every is None:
+                continue
+            last = self._intervals.get(name)
+            if last is None:
+                await self._begun(name, now)
+            elif next_due(last.at, project.every, now) <= now:
+                await self._interval(name, now)
 
-    async def _interval(self, project: str, action: Action, now: datetime) -> None:
-        if not self._intake.is_settled or self._is_occupied(project, action):
+    async def _interval(self, project: str, now: datetime) -> None:
+        if not self._intake.is_settled or self._is_occupied(project):
             return
         containers = [
             one
             for one in self._inventory
             if one.project == project
-            and action in one.methods
-            and (one.engine, one.id) not in self._throwaway
-            and not (action is Action.update and self._upkeep.is_blocked(one))
+            and Action.update in one.methods
+            and (one.engine, one.id) not in self._upkeep.throwaway
+            and not self._upkeep.is_blocked(one)
         ]
         if containers:
-            reason = f"every {action} of {project}"
             await self._intake.begin(
-                Trigger.schedule, action, containers, requested_by=_BY, reason=reason
+                Trigger.schedule,
+                Action.update,
+                containers,
+                requested_by=BY,
+                reason=f"every update of {project}",
             )
-        await self._begun(project, action, now)
+        await self._begun(project, now)
 
-    async def _begun(self, project: str, action: Action, now: datetime) -> None:
-        interval = Interval(project=project, action=action, at=now)
-        self._intervals[project, action] = interval
+    async def _begun(self, project: str, now: datetime) -> None:
+        interval = Interval(project=project, at=now)
+        self._intervals[project] = interval
         await self._store.save(Changes(intervals=(interval,)))
-
-
-def _intervals(project: Project) -> list[tuple[Action, float]]:
-    """What of a project comes at intervals, and after how many seconds."""
-    told = {Action.update: project.every, Action.validate: project.validate_every}
-    return [(action, every) for action, every in told.items() if every is not None]
-
-
-def _names(containers: Iterable[Container]) -> str:
-    return ", ".join(container.name for container in containers)

@@ -17,6 +17,7 @@ from hookrunner.core.history import History
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.planning import next_number, soon
 from hookrunner.core.queue import Queue, by_history
+from hookrunner.core.routine import GAVE_WAY, in_the_way
 from hookrunner.errors import ContainerGoneError, EngineError, EngineUnavailableError
 from hookrunner.model import (
     Container,
@@ -196,10 +197,7 @@ class Dispatcher:
         for earlier in self._live.steps(run_id):
             step = self._live.now(earlier)  # the end of one may be that of others
             if (running := self._queue.running.get(step.id)) is not None:
-                self._runner.cancel(step.id, reason=reason)
-                cancelled = replace(running, ending=(Status.cancelled, reason))
-                self._queue.running[step.id] = cancelled
-                self._live.take([cancelled])
+                self._stop(running, reason)
             elif step.id in self._stuck:
                 self._runner.cancel(step.id, reason=reason)
             elif step.status is Status.queued:
@@ -214,6 +212,13 @@ class Dispatcher:
         """Why a step that is queued did not start yet, in words."""
         return self._admission.why_it_waits(step, self.running)
 
+    def _stop(self, running: Step, reason: str) -> None:
+        """Cancel a step that runs; it ends once its processes are dead."""
+        self._runner.cancel(running.id, reason=reason)
+        cancelled = replace(running, ending=(Status.cancelled, reason))
+        self._queue.running[running.id] = cancelled
+        self._live.take([cancelled])
+
     def drain(self) -> None:
         """Start nothing more."""
         self._is_draining = True
@@ -224,15 +229,19 @@ class Dispatcher:
             self._wake.clear()
             now = self._clock.now()
             if not self._is_draining:
-                self._live.take(self._queue.hand_on(self._admission.is_held))
-                for step in self._queue.startable(
-                    now,
-                    can_start=self._admission.can_start,
-                    limit=self._settings.config.max_parallel,
-                ):
-                    if self._queue.waiting.get(step.id) == step:  # else one took its place
-                        self._start(step, now)
+                self._start_all(now)
             await self._sleep(now)
+
+    def _start_all(self, now: datetime) -> None:
+        """Start what may start, and stop what is routine and keeps an update from it."""
+        can_start, limit = self._admission.can_start, self._settings.config.max_parallel
+        self._live.take(self._queue.hand_on(self._admission.is_held))
+        for step in self._queue.startable(now, can_start=can_start, limit=limit):
+            if self._queue.waiting.get(step.id) == step:  # else one took its place
+                self._start(step, now)
+        for step in in_the_way(self._queue, now, can_start=can_start, limit=limit):
+            if step.status is Status.running and step.ending is None:
+                self._stop(step, GAVE_WAY)
 
     async def _sleep(self, now: datetime) -> None:
         """Wait until something changes, or the next retry or absence is due."""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from hookrunner.adapters import apprise_urls
 from hookrunner.adapters.outgoing import Sender
 from hookrunner.config import Notify
+from hookrunner.core.history import ContainerState
 from hookrunner.core.masking import mask_value
 from hookrunner.core.notices import TEXT, TITLE, Conditions, Notice, What, fill
 from hookrunner.core.tokens import reaches, reaches_all
@@ -54,6 +55,7 @@ class Notifying:
 
     Args:
         steps: The last step of each container.
+        states: What is known of each container.
         group: Where it is sent.
     """
 
@@ -63,6 +65,7 @@ class Notifying:
         settings: Settings,
         group: asyncio.TaskGroup,
         steps: Sequence[Step],
+        states: Sequence[ContainerState],
         watchers: Mapping[str, Watcher],
         sender: Sender,
         metrics: Metrics,
@@ -72,7 +75,7 @@ class Notifying:
         self._metrics = metrics
         self._watchers = watchers
         self._sender = sender
-        self._conditions = Conditions(steps)
+        self._conditions = Conditions(steps, states)
         self._away_since: dict[str, float] = {}
         self._outboxes: dict[str, Outbox[Notice]] = {}
 

@@ -42,6 +42,7 @@ async def begin_telling(
         settings=settings,
         group=group,
         steps=await store.last_steps(),
+        states=await store.container_states(),
         watchers=watchers,
         sender=sender,
         metrics=metrics,

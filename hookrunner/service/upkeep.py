@@ -16,6 +16,7 @@ from hookrunner.core.upkeep import (
     after_update,
     is_blocked,
     missed,
+    to_validate,
     tried_again_after,
 )
 from hookrunner.model import Action, Container, Step
@@ -48,6 +49,8 @@ class Upkeep:
 
     Attributes:
         due: The containers that are to catch up, by engine and name.
+        throwaway: Those in which somebody only tries something, by engine and id: nothing
+            comes to them at intervals.
         wake: Set when there is something new to do.
     """
 
@@ -55,6 +58,7 @@ class Upkeep:
         self, *, known: Callable[[], Known], recorder: Recorder, attended: Iterable[Attended]
     ) -> None:
         self.due: dict[Place, Due] = {}
+        self.throwaway: set[Place] = set()
         self.wake = asyncio.Event()
         self.clock = Clock()
         self._known = known
@@ -109,19 +113,21 @@ class Upkeep:
 
     def ended(self, step: Step) -> None:
         """Take the end of a step; what is remembered is recorded along with it."""
-        if step.action is not Action.update:
-            return
         place = (step.engine, step.container)
-        container = self._known().inventory.named(*place)
-        newest = self._newest(container, step.repository) if container else None
         before = self._attended.get(place) or Attended(engine=place[0], container=place[1])
-        after = after_update(before, step, newest)
+        after = to_validate(before, step, self.clock.now())
+        if step.action is Action.update:
+            container = self._known().inventory.named(*place)
+            newest = self._newest(container, step.repository) if container else None
+            after = after_update(after, step, newest)
         if after != before:
             self.put(after)
-        tries = self._tries.pop(place, 0)
-        delay = tried_again_after(step, tries)
-        if delay is not None:
-            self._again(place, delay, tries)
+            self.wake.set()
+        if step.action is Action.update:
+            tries = self._tries.pop(place, 0)
+            delay = tried_again_after(step, tries)
+            if delay is not None:
+                self._again(place, delay, tries)
 
     def _again(self, place: Place, delay: timedelta, tries: int) -> None:
         log.info("catch-up tried again", container=place[1], seconds=delay.total_seconds())

@@ -37,6 +37,24 @@ def merged(labels=None, *, image=None, asked=None, projects=None, layers=()):
     )
 
 
+def test_validations_come_as_often_as_the_first_says_that_says_it(make_container):
+    label = {"hookrunner.validate_every": "5m"}
+    projects = {"dns": Project(validate_every=5400.0)}
+    image = {"project": "dns", "validate_every": "1d"}
+
+    def every(labels, **more):
+        metadata = merged({"hookrunner.project": "dns"} | labels, **more)
+        return make_container(metadata=metadata).validate_every, metadata.problems
+
+    assert every(label, asked=image, projects=projects) == (300.0, ())
+    assert every({}, asked=image, projects=projects) == (5400.0, ())
+    assert every({}, asked=image) == (86400.0, ())
+    assert every({}) == (None, ())
+    for wrong, word in (("5", "such as 5m"), ("1s", "within 1m and 30d"), ("x", "such as 5m")):
+        seconds, [problem] = every({"hookrunner.validate_every": wrong}, projects=projects)
+        assert (seconds, word in problem) == (5400.0, True)
+
+
 def test_each_key_comes_from_the_first_that_has_it():
     image = {LABEL: json.dumps({"project": "image", "gitref": "g", "git_branch": "b"})}
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hookrunner.core.history import KnownPush
+from hookrunner.core.routine import GAVE_WAY
 from hookrunner.core.upkeep import (
     Attended,
     Broken,
@@ -15,9 +16,10 @@ from hookrunner.core.upkeep import (
     missed,
     next_due,
     ready_at,
+    to_validate,
     tried_again_after,
 )
-from hookrunner.model import Outcome, Status, Trigger
+from hookrunner.model import Action, Outcome, Status, Trigger
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -226,3 +228,44 @@ def test_an_interval_counts_from_the_last_time_also_where_the_clock_was_set_back
     assert next_due(NOW, 3600, NOW + HOUR / 2) == NOW + HOUR
     assert next_due(None, 3600, NOW) == NOW + HOUR
     assert next_due(NOW + 5 * HOUR, 3600, NOW) == NOW + HOUR
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "code", "is_validated"),
+    [
+        (Status.succeeded, Outcome.updated, 0, True),
+        (Status.succeeded, Outcome.current, 0, True),
+        (Status.succeeded, Outcome.unknown, 0, True),
+        (Status.failed, Outcome.error, 1, True),
+        (Status.failed, Outcome.behind, 0, True),
+        (Status.timed_out, None, None, True),
+        (Status.failed, Outcome.invalid, 65, False),
+        (Status.failed, Outcome.retry, 75, False),
+        (Status.failed, Outcome.error, None, False),
+        (Status.cancelled, None, None, False),
+        (Status.skipped, Outcome.current, None, False),
+        (Status.superseded, None, None, False),
+    ],
+)
+def test_a_container_is_validated_after_an_update_that_did_not_say_itself_that_it_is_invalid(
+    make_step, status, outcome, code, is_validated
+):
+    step = ended(make_step, status, outcome, exit_code=code)
+
+    assert to_validate(NOTHING, step, NOW).unvalidated == (NOW if is_validated else None)
+
+
+def test_of_several_updates_the_last_one_counts_and_a_validation_ends_it(make_step):
+    update = ended(make_step, Status.succeeded, Outcome.updated, exit_code=0)
+    later = to_validate(to_validate(NOTHING, update, NOW), update, NOW + HOUR)
+    retry = ended(make_step, Status.failed, Outcome.retry, exit_code=75)
+    invalid = ended(make_step, Status.failed, Outcome.invalid, exit_code=65)
+    told = {"action": Action.validate, "trigger": Trigger.schedule}
+    valid = ended(make_step, Status.succeeded, Outcome.valid, exit_code=0, **told)
+    gave_way = ended(make_step, Status.cancelled, reason=GAVE_WAY, exit_code=None, **told)
+
+    assert later.unvalidated == NOW + HOUR
+    assert to_validate(later, retry, NOW).unvalidated == NOW + HOUR
+    assert to_validate(later, valid, NOW).unvalidated is None
+    assert to_validate(later, invalid, NOW).unvalidated is None
+    assert to_validate(NOTHING, gave_way, NOW).unvalidated == NOW

@@ -70,7 +70,9 @@ async def make_busy(make_site, make_server, until):
     async def settled():
         _, told = await server.api("GET", "/runs")
         found = sorted(one["status"] for one in told["items"] if one["trigger"] == "push")
-        return found == ["failed", "queued", "running", "succeeded"]
+        validated = [one["status"] for one in told["items"] if one["trigger"] == "schedule"]
+        is_pushed = found == ["failed", "queued", "running", "succeeded"]
+        return is_pushed and validated == ["succeeded"]
 
     await until(settled)
     return server, sites

@@ -126,7 +126,7 @@ async def test_the_newest_push_is_the_one_that_came_last_also_by_a_clock_set_bac
     assert late["steps"][0]["superseded_by"] == ran["steps"][0]["id"]
     assert early["steps"][0]["superseded_by"] == ran["steps"][0]["id"]
     _, runs = await server.api("GET", "/runs")
-    assert [one["id"] for one in runs["items"][:3]] == [
+    assert [one["id"] for one in runs["items"] if one["trigger"] == "push"][:3] == [
         answer["run"] for answer in (fourth, third, second)
     ]
 

@@ -61,12 +61,11 @@ ON CONFLICT (engine, container) DO UPDATE SET document = excluded.document
 SELECT document FROM attended ORDER BY engine, container
 
 -- save_interval --
-INSERT INTO intervals (project, action, document)
-VALUES (:project, :action, :document)
-ON CONFLICT (project, action) DO UPDATE SET document = excluded.document
+INSERT INTO intervals (project, document) VALUES (:project, :document)
+ON CONFLICT (project) DO UPDATE SET document = excluded.document
 
 -- intervals --
-SELECT document FROM intervals ORDER BY project, action
+SELECT document FROM intervals ORDER BY project
 
 -- save_hold --
 INSERT INTO holds (id, document) VALUES (:id, :document)

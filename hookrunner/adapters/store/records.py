@@ -151,13 +151,8 @@ def statements(changes: Changes) -> Iterator[tuple[str, list[Row]]]:
     if changes.attended:
         yield "save_attended", [_container_row(one) for one in changes.attended]
     if changes.intervals:
-        yield (
-            "save_interval",
-            [
-                {"project": one.project, "action": one.action.value, "document": _encode(one)}
-                for one in changes.intervals
-            ],
-        )
+        rows = [{"project": one.project, "document": _encode(one)} for one in changes.intervals]
+        yield "save_interval", rows
     if changes.bindings:
         rows = [{"project": one.project, "document": _encode(one)} for one in changes.bindings]
         yield "save_binding", rows
@@ -199,7 +194,7 @@ def _step_row(step: Step) -> Row:
         "engine": step.engine,
         "container": step.container,
         "status": step.status.value,
-        "is_over": step.status.is_final and step.finished_at is not None,
+        "counts": step.status.is_final and step.finished_at is not None and not step.is_routine,
         "superseded_by": step.superseded_by,
         "document": _encode(step),
     }

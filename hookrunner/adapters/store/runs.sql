@@ -17,7 +17,7 @@ INSERT INTO steps (
 )
 VALUES (
     :id, :run, :number, :engine, :container, :status,
-    CASE WHEN :is_over THEN (SELECT coalesce(max(ended), 0) + 1 FROM steps) END,
+    CASE WHEN :counts THEN (SELECT coalesce(max(ended), 0) + 1 FROM steps) END,
     :superseded_by, :document
 )
 ON CONFLICT (id) DO UPDATE SET

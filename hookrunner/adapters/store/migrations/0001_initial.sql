@@ -46,7 +46,9 @@ CREATE TABLE steps (
     engine TEXT NOT NULL,
     container TEXT NOT NULL,
     status TEXT NOT NULL,
-    ended INTEGER, -- counts on with each step that ends, also where the clock is set back
+    -- Counts on with each step that ends, also where the clock is set back; NULL for what is
+    -- routine too, which is no container's last step: that it is valid is told elsewhere.
+    ended INTEGER,
     superseded_by TEXT, -- the step that took its place
     document BLOB NOT NULL,
     UNIQUE (run, number)
@@ -100,11 +102,10 @@ CREATE TABLE attended (
     PRIMARY KEY (engine, container)
 ) WITHOUT ROWID;
 
+-- When the updates of projects that come at intervals were last begun.
 CREATE TABLE intervals (
-    project TEXT NOT NULL,
-    action TEXT NOT NULL,
-    document BLOB NOT NULL,
-    PRIMARY KEY (project, action)
+    project TEXT NOT NULL PRIMARY KEY,
+    document BLOB NOT NULL
 ) WITHOUT ROWID;
 
 -- What forges are still to be told of a run, by project.
