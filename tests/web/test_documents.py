@@ -1,0 +1,158 @@
+"""The commands of the documents, run as they stand before a live server without an engine.
+
+Only paths and addresses are put in place of those that are shown. What cannot be run here is
+in `shown.ELSEWHERE`, with the test that does it instead.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from shown import BLOCKS, calls, commands, elsewhere
+from world import TOKENS, World, ids
+
+from hookrunner import app
+from hookrunner.cli.main import cli
+from hookrunner.cli.settings import load
+from hookrunner.config import FORGES
+from hookrunner.core.tokens import Token
+from hookrunner.web.server import control_socket, serving
+
+pytestmark = pytest.mark.process
+
+SOURCES = [*(forge for forge in FORGES if forge != "generic"), "bare"]
+PUSH = """{
+  "ref": "refs/heads/main", "before": "%s", "after": "%s",
+  "repository": {
+    "full_name": "ops/www", "clone_url": "https://git.example.net/ops/www.git",
+    "default_branch": "main"
+  },
+  "pusher": {"name": "jo", "username": "jo", "login": "jo"},
+  "commits": [{"id": "%s", "added": [], "modified": ["index.html"], "removed": []}]
+}
+"""
+SHELL = re.compile(r"[<>|;&$*\\`]|^\w+=", re.MULTILINE)
+LIMIT = 30
+"""Seconds that the commands of a block may take."""
+REFUSAL = "hookrunner: /etc/hookrunner/"
+
+
+class Place:
+    """Where commands are run: a folder, and a server that knows a little of everything."""
+
+    def __init__(self, folder, url):
+        self.folder = folder
+        self.instead = {
+            "/etc/hookrunner": f"{folder}/etc",
+            "/var/backups": str(folder),
+            "/srv/git/ops/www.git/hooks": str(folder),
+            "http://127.0.0.1:4665": url,
+            "https://HOOKRUNNER": url,
+        }
+        self.environment = {
+            "HOOKRUNNER_CONFIG": f"{folder}/etc/hookrunner.yaml",
+            "TOKEN": TOKENS["admin"],
+        }
+
+    def put_in(self, text):
+        for shown, here in self.instead.items():
+            text = text.replace(shown, here)
+        return text
+
+    async def run(self, shown):
+        """Run the commands of a block, one after the other; say what went wrong, or None."""
+        texts = [self.put_in(command.text) for command in shown]
+        if any(SHELL.search(text) or not text.startswith("hookrunner ") for text in texts):
+            return await self._run_by_a_shell("\n".join(texts))
+        for text in texts:
+            [[_, *words]] = calls(text)
+            runner = CliRunner(env=self.environment)
+            done = await asyncio.to_thread(runner.invoke, cli, words)
+            if done.exit_code:
+                return f"{text}: exit {done.exit_code}: {done.output}"
+        return None
+
+    async def _run_by_a_shell(self, script):
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["timeout", str(LIMIT), "bash", "-euo", "pipefail", "-c", script],
+            cwd=self.folder,
+            env=os.environ | self.environment | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = done.stdout + done.stderr
+        if done.returncode or '"status":4' in told:
+            return f"{script}: exit {done.returncode}: {told}"
+        return None
+
+
+@asynccontextmanager
+async def opened(folder):
+    """A place, until its server stops."""
+    etc = folder / "etc"
+    etc.mkdir()
+    sources = ""
+    for name in SOURCES:
+        (etc / f"{name}.secret").write_text(f"{secrets.token_hex(20)}\n")
+        sources += f"  {name}: {{forge: {name.replace('bare', 'generic')}, stream: false,"
+        sources += f" secret_file: {etc}/{name}.secret, repositories: ['ops/*'],"
+        sources += " url: 'https://git.example.net/{repository}'}\n"
+    (etc / "hookrunner.yaml").write_text(
+        f"state: {folder}/state\nlisten: 127.0.0.1:0\npublic_url: https://hooks.example.net\n"
+        f"engines: {{local: 'unix://{folder}/no.sock'}}\nlog: {{level: error}}\n"
+        f"sources:\n{sources}"
+    )
+    (folder / "push.json").write_text(PUSH % ("b" * 40, "c" * 40, "c" * 40))
+    config = load(f"{etc}/hookrunner.yaml")
+    (folder / "state").mkdir()
+    async with (
+        app._built(config, app.load_secrets(config.sources, {})) as (services, _, group),
+        control_socket(services, folder / "state/hookrunner.sock"),
+        serving(services) as door,
+    ):
+        group.create_task(services.intake.run(), name="intake")
+        await services.store.add_token(
+            Token(
+                id=ids(),
+                name="admin",
+                hash=hashlib.sha256(TOKENS["admin"].encode()).hexdigest(),
+                scopes=frozenset({"admin"}),
+                project="*",
+                created_at=datetime.now(UTC),
+            )
+        )
+        world = World(services, door.addresses[0])
+        www = world.container("www", "www")
+        run, _ = await world.run(www, output=b"Already up to date.\n")
+        await world.delivery(world.receipt(run=run.id, verdicts=[world.verdict(www)]))
+        yield Place(folder, world.url)
+
+
+async def test_commands_that_are_shown_do_what_they_say(tmp_path, monkeypatch, measured):
+    monkeypatch.chdir(tmp_path)
+    wrong, ran, left = [], 0, []
+    async with opened(tmp_path) as place:
+        for block in BLOCKS:
+            here = []
+            for command in commands(block) if block.kind == "console" else ():
+                is_elsewhere = any(elsewhere(words) for words in calls(command.text))
+                is_refused = command.output and command.output[0].startswith(REFUSAL)
+                (left if is_elsewhere or is_refused else here).append(command)
+            if here and (why := await place.run(here)):
+                wrong.append(f"{here[0].place}: {why}")
+            ran += len(here)
+
+    assert wrong == []
+    measured(f"{ran} commands of the documents run before a server, {len(left)} elsewhere")
