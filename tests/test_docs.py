@@ -149,6 +149,17 @@ def test_every_forge_is_in_its_document_and_marked_where_it_proves_less(name):
     assert any("**no**" in row for row in rows) == (forges.FORGES[name].weakness is not None)
 
 
+@pytest.mark.parametrize("name", sorted(forges.FORGES))
+def test_every_forge_has_a_document_of_the_same_parts(name):
+    parts = ["Set-up", "The test", "Sending again", "Private addresses", "Pitfalls"]
+    if name == "generic":  # nobody's button, and nobody's rules
+        parts = ["Set-up", "A delivery", "Sending again", "Pitfalls"]
+    shown = " ".join(fences("yaml", text=DOCS[name]))
+
+    assert re.findall(r"^## (.*)$", DOCS[name], re.MULTILINE) == parts
+    assert f"forge: {name}\n" in shown
+
+
 def test_forges_are_the_same_words_everywhere():
     said = re.search(r"one of (github [a-z\s#-]+)\.", EXAMPLE)
 

@@ -21,6 +21,7 @@ from shown import BLOCKS, CONSOLE, ELSEWHERE, ROOT, SPANS, calls, elsewhere
 from hookrunner import app, model
 from hookrunner.cli import main
 from hookrunner.config import gate, loads
+from hookrunner.core.forge_access import setting_of
 from hookrunner.core.notices import Notice, What
 from hookrunner.errors import ConfigError
 from hookrunner.forges import FORGES, Request
@@ -29,6 +30,7 @@ from hookrunner.kit import recipe
 KINDS = {
     "console": "its commands are parsed and run",
     "graphql": "what it asks for is what the recorded delivery has",
+    "ini app": "has the setting that `hookrunner check` names",
     "ini gerrit": "read as git reads it",
     "ini systemd": "read as systemd reads it",
     "json delivery": "decoded by the forge `generic`",
@@ -154,6 +156,17 @@ def test_a_notification_has_the_keys_that_are_sent(block):
     values = Notice(id="a", what=What.failure, subject=()).values()
     assert set(told) == {"type", "timestamp", "data"}
     assert set(told["data"]) == {*values, "recovers_from", "title", "text"}
+
+
+@of("ini app")
+def test_a_setting_of_a_git_server_is_the_one_that_check_names(block):
+    parsed = configparser.ConfigParser()
+    parsed.optionxform = str
+    parsed.read_string(block.text)
+
+    [name] = parsed.sections()
+    [(key, value)] = parsed[name].items()
+    assert setting_of(block.file.stem, value).startswith(f"[{name}] {key} = {value}")
 
 
 @of("ini gerrit")

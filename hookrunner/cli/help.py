@@ -4,7 +4,7 @@ import click
 
 from hookrunner.cli.options import with_config
 from hookrunner.errors import NotFoundError
-from hookrunner.web.documents import documents, title
+from hookrunner.web.documents import by_subject, documents, title
 
 
 @click.command("help")
@@ -17,10 +17,13 @@ def help_(ctx: click.Context, topic: str | None, config_file: str | None) -> Non
     group = ctx.find_root().command
     found = documents()
     if topic is None:
-        click.echo("Topics of `hookrunner help`:\n")
-        for name, text in found.items():
-            click.echo(f"  {name:12}  {title(text)}")
-        click.echo("\nAny command is a topic as well; `hookrunner --help` lists them.")
+        click.echo("Topics of `hookrunner help TOPIC`\n")
+        for subject, texts in by_subject().items():
+            click.echo(f"{subject}:")
+            for name, text in texts.items():
+                click.echo(f"  {name:17}  {title(text)}")
+            click.echo()
+        click.echo("Any command is a topic as well; `hookrunner --help` lists them.")
     elif topic in found:
         click.echo(found[topic], nl=False)
     elif isinstance(group, click.Group) and (command := group.get_command(ctx, topic)):

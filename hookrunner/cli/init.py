@@ -264,7 +264,7 @@ def _tell(forge: str, reach: Reach, secret: str, option: str) -> None:
             f"  hookrunner hook {forge} --url {url}{option}",
         )
     else:
-        steps = STEPS.get(forge, "`hookrunner help forges` has the steps")
+        steps = STEPS.get(forge, f"`hookrunner help {forge}` has the steps")
         show_lines("", f"Tell the git server: {steps}")
         pairs = [
             ("  URL", f"{url}/{secret}" if forge == "gerrit" else url),

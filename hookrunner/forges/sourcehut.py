@@ -33,7 +33,7 @@ _NONCE = "X-Payload-Nonce"
 _SIGNATURE = "X-Payload-Signature"
 _PUSH = "GIT_POST_RECEIVE"
 _ZEROS = "0" * 40
-_QUERY = "make the webhook with the query of `hookrunner help forges`"
+_QUERY = "make the webhook with the query of `hookrunner help sourcehut`"
 
 
 class _Owner(msgspec.Struct):

@@ -104,7 +104,7 @@ def test_a_query_that_asks_for_less_is_told_where_the_right_one_is(webhook, send
     with pytest.raises(DeliveryError) as raised:
         SOURCEHUT.decode(request)
 
-    assert "hookrunner help forges" in raised.value.hint
+    assert "hookrunner help sourcehut" in raised.value.hint
 
 
 def test_the_event_that_is_signed_counts_and_not_the_headers(send):

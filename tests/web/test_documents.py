@@ -6,6 +6,7 @@ in `shown.ELSEWHERE`, with the test that does it instead.
 
 import asyncio
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from senders import DELIVERIES
 from shown import BLOCKS, calls, commands, elsewhere
 from world import TOKENS, World, ids
 
@@ -25,22 +27,15 @@ from hookrunner.cli.main import cli
 from hookrunner.cli.settings import load
 from hookrunner.config import FORGES
 from hookrunner.core.tokens import Token
+from hookrunner.web.reload import Reload
 from hookrunner.web.server import control_socket, serving
 
 pytestmark = pytest.mark.process
 
-SOURCES = [*(forge for forge in FORGES if forge != "generic"), "bare"]
-PUSH = """{
-  "ref": "refs/heads/main", "before": "%s", "after": "%s",
-  "repository": {
-    "full_name": "ops/www", "clone_url": "https://git.example.net/ops/www.git",
-    "default_branch": "main"
-  },
-  "pusher": {"name": "jo", "username": "jo", "login": "jo"},
-  "commits": [{"id": "%s", "added": [], "modified": ["index.html"], "removed": []}]
-}
-"""
-SHELL = re.compile(r"[<>|;&$*\\`]|^\w+=", re.MULTILINE)
+SOURCES = {name: name for name in FORGES if name != "generic"} | {"bare": "generic"}
+QUOTED = re.compile(r"""'[^']*'|"[^"$`]*\"""")
+SHELL = re.compile(r"[<>|;&$*`\\]|^\w+=", re.MULTILINE)
+"""What only a shell understands, outside of quotes."""
 LIMIT = 30
 """Seconds that the commands of a block may take."""
 REFUSAL = "hookrunner: /etc/hookrunner/"
@@ -69,9 +64,16 @@ class Place:
         return text
 
     async def run(self, shown):
-        """Run the commands of a block, one after the other; say what went wrong, or None."""
+        """Run the commands of a block, one after the other; say what went wrong, or None.
+
+        `push.json` is there, as the git server sends it that the document is about.
+        """
+        forge = shown[0].file.stem if shown[0].file.stem in FORGES else "gitea"
+        recorded = (DELIVERIES / forge / "push.json").read_text("utf-8")
+        (self.folder / "push.json").write_text(json.dumps(json.loads(recorded)["body"]))
         texts = [self.put_in(command.text) for command in shown]
-        if any(SHELL.search(text) or not text.startswith("hookrunner ") for text in texts):
+        plain = [QUOTED.sub("", text) for text in texts]
+        if any(SHELL.search(one) or not one.startswith("hookrunner ") for one in plain):
             return await self._run_by_a_shell("\n".join(texts))
         for text in texts:
             [[_, *words]] = calls(text)
@@ -104,24 +106,31 @@ async def opened(folder):
     etc = folder / "etc"
     etc.mkdir()
     sources = ""
-    for name in SOURCES:
-        (etc / f"{name}.secret").write_text(f"{secrets.token_hex(20)}\n")
-        sources += f"  {name}: {{forge: {name.replace('bare', 'generic')}, stream: false,"
-        sources += f" secret_file: {etc}/{name}.secret, repositories: ['ops/*'],"
-        sources += " url: 'https://git.example.net/{repository}'}\n"
+    for name, forge in SOURCES.items():
+        secret = f"{'whsec_' if forge == 'standard-webhooks' else ''}{secrets.token_hex(20)}"
+        (etc / f"{name}.secret").write_text(f"{secret}\n")
+        sources += f"  {name}: {{forge: {forge}, secret_file: {etc}/{name}.secret,"
+        sources += " repositories: ['**'], url: 'https://git.example.net/{repository}'}\n"
     (etc / "hookrunner.yaml").write_text(
         f"state: {folder}/state\nlisten: 127.0.0.1:0\npublic_url: https://hooks.example.net\n"
         f"engines: {{local: 'unix://{folder}/no.sock'}}\nlog: {{level: error}}\n"
         f"sources:\n{sources}"
     )
-    (folder / "push.json").write_text(PUSH % ("b" * 40, "c" * 40, "c" * 40))
-    config = load(f"{etc}/hookrunner.yaml")
     (folder / "state").mkdir()
+
+    def read():
+        return load(f"{etc}/hookrunner.yaml")
+
+    config = read()
     async with (
-        app._built(config, app.load_secrets(config.sources, {})) as (services, _, group),
+        app._built(config, app.load_secrets(config.sources, {})) as (services, engines, group),
         control_socket(services, folder / "state/hookrunner.sock"),
         serving(services) as door,
     ):
+        reload = Reload(
+            lambda: app._read_again(read), services=services, engines=engines, door=door
+        )
+        services.settings.reload = reload.now
         group.create_task(services.intake.run(), name="intake")
         await services.store.add_token(
             Token(

@@ -9,7 +9,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from hookrunner.errors import NotFoundError
-from hookrunner.web.documents import SUFFIX, documents, title
+from hookrunner.web.documents import SUFFIX, by_subject, documents, title
 from hookrunner.web.operation import Nothing
 from hookrunner.web.pages.looking import Look, look
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 @look("/help")
 async def topics(look: Look[Nothing]) -> web.Response:
     """List the topics."""
-    found = {topic: title(text) for topic, text in documents().items()}
-    return await look.show("topics.html", topics=found)
+    found = {
+        subject: {topic: title(text) for topic, text in texts.items()}
+        for subject, texts in by_subject().items()
+    }
+    return await look.show("topics.html", subjects=found)
 
 
 @look("/help/{topic}")
@@ -64,9 +67,10 @@ def _with_links(tokens: "list[Token]") -> "list[Token]":
         if token.type == "link_open":
             target = str(token.attrGet("href"))
             is_left_out = not target.startswith("#") and "/" in target and "://" not in target
-            name = target.rpartition("/")[2].removesuffix(SUFFIX)
-            if target.endswith(SUFFIX) and name in documents():
-                token.attrSet("href", name)
+            file, mark, part = target.partition("#")
+            name = file.rpartition("/")[2].removesuffix(SUFFIX)
+            if file.endswith(SUFFIX) and name in documents():
+                token.attrSet("href", f"{name}{mark}{part}")
                 is_left_out = False
         if not (is_left_out and token.type in {"link_open", "link_close"}):
             kept.append(token)
