@@ -140,8 +140,8 @@ class History:
 
         Where one of them is not known it cannot be told, and the answer is no.
         """
-        places = {push.after: place for place, push in enumerate(self.of(repository, ref))}
-        return after in places and than in places and places[after] < places[than]
+        known = self.of(repository, ref)
+        return -1 < _last_to(known, after) < _last_to(known, than)
 
 
 def known_push(push: Push, *, key: str, push_id: str, delivery: str, at: datetime) -> KnownPush:
@@ -166,6 +166,11 @@ def known_push(push: Push, *, key: str, push_id: str, delivery: str, at: datetim
         name=push.repository,
         default_branch=push.default_branch,
     )
+
+
+def _last_to(known: list[KnownPush], after: str | None) -> int:
+    """The place of the newest push to a commit, mostly one of the last; -1 if none is known."""
+    return next((n for n in range(len(known) - 1, -1, -1) if known[n].after == after), -1)
 
 
 def _place(known: list[KnownPush], push: KnownPush) -> int:

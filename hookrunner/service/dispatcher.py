@@ -181,7 +181,7 @@ class Dispatcher:
     def submit(self, run: Run, steps: Sequence[Step]) -> None:
         """Take a run that is recorded, with the steps that it consists of now."""
         self._live.add(run, steps)
-        self._live.take(self._queue.add(steps))
+        self._live.take(step for step in self._queue.add(steps) if step not in steps)
         self._wake.set()
 
     def hurry(self, steps: Iterable[Step]) -> bool:

@@ -35,7 +35,9 @@ def client_address(request: web.Request, trusted: Sequence[Network | Literal["un
         An address, or ``unix`` for the other end of a Unix socket.
     """
     address = peer_address(request.transport)
-    told = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+    told = [
+        one for line in request.headers.getall("X-Forwarded-For", ()) for one in line.split(",")
+    ]
     while told and _is_trusted(address, trusted):
         one = _parse(told.pop())
         if one is None:
