@@ -155,7 +155,7 @@ ELSEWHERE = {
     r"hookrunner build": "tests/kit/test_build.py: build",
     r"hookrunner gate": "tests/system/test_gate.py: gate",
     r"hookrunner restore": "tests/operate/test_backup.py: restore",
-    r"hookrunner check --await-delivery": "tests/cli/test_check.py: --await-delivery",
+    r"hookrunner check": "tests/system/test_check.py: --await-delivery",
     r"curl .*/api/v1/updates": "tests/system/test_manual.py: /updates",
     r"\./bot": "tests/system/test_chatbot.py: bot",
 }

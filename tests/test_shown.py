@@ -7,6 +7,7 @@ engine (`tests/system/test_readme.py`); `shown.ELSEWHERE` lists the rest, and wh
 it instead.
 """
 
+import ast
 import configparser
 import json
 import re
@@ -16,7 +17,18 @@ import subprocess
 import click
 import pytest
 from senders import DELIVERIES
-from shown import BLOCKS, CONSOLE, ELSEWHERE, ROOT, SPANS, calls, elsewhere
+from shown import (
+    BLOCKS,
+    CONSOLE,
+    DOCUMENTS,
+    ELSEWHERE,
+    ROOT,
+    SPAN,
+    SPANS,
+    calls,
+    elsewhere,
+    prose,
+)
 
 from hookrunner import app, model
 from hookrunner.cli import main
@@ -49,6 +61,16 @@ PLACEHOLDER = re.compile(r"\[[A-Z]+\]|\.\.\.")
 """What stands for an argument that may be left out, and for more of them."""
 STANDS_FOR = re.compile(r"does not exist|'[A-Z]+' is not one of")
 """What click says of a file that is not here, and of a word that stands for one of several."""
+
+
+MESSAGE = re.compile(
+    r"(?!(hookrunner|curl|docker|git|gitolite|pip|systemctl|journalctl|stat|env) )"
+    r"(?!query |location )"
+    r"[a-z\d][^ ]*( [^ ]+){2}|refs/\S+ (was|is) "
+)
+"""What stands between backquotes and is a sentence of the program: three words or more."""
+LITERAL = 8
+"""Characters of a text that have to be its own, and not filled in, to be told by them."""
 
 
 def of(kind):
@@ -245,6 +267,34 @@ def test_every_call_in_a_block_parses():
 
 def test_every_call_between_backquotes_parses():
     assert wrong_calls(SPANS) == []
+
+
+def sentences():
+    """The texts in the program's source as one pattern: what is filled in may be anything."""
+    found = []
+    for file in (ROOT / "hookrunner").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            texts = [
+                str(part.value).replace("`", "") if isinstance(part, ast.Constant) else None
+                for part in parts
+            ]
+            if len("".join(filter(None, texts))) >= LITERAL:
+                found.append("".join(".+?" if one is None else re.escape(one) for one in texts))
+    return re.compile("|".join(found), re.DOTALL)
+
+
+def test_messages_that_are_quoted_are_the_programs_own():
+    known = sentences()
+    unknown = [
+        f"{file.relative_to(ROOT)}:{number}: {text}"
+        for file in DOCUMENTS
+        if file.stem == "troubleshooting" or file.parent.name == "forges"
+        for number, line in prose(file)
+        for _, text in SPAN.findall(line)
+        if MESSAGE.match(text) and not known.fullmatch(text.removesuffix(": ..."))
+    ]
+    assert "\n".join(unknown) == ""
 
 
 @pytest.mark.parametrize(("pattern", "test"), ELSEWHERE.items())
