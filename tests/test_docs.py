@@ -1,6 +1,8 @@
 """What the documents say is there, is there, and what is there is in the documents."""
 
+import ast
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -19,9 +21,11 @@ README = (ROOT / "README.md").read_text("utf-8")
 DOCS = documents()
 FORGES = DOCS["forges"]
 ALL = [README, *DOCS.values()]
+ROOMS = re.findall(r"^\| \d+ \| .* \| .* \|.*\|$", DOCS["architecture"], re.MULTILINE)
 EXAMPLE = (ROOT / "config" / "hookrunner.yaml").read_text("utf-8")
 FILES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "hookrunner/docs").rglob("*.md")]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+LAYERS = "cli|app|web|service|gate|adapters|kit|core|forges|config|model|units|errors"
 SPAN = re.compile(r"`([^`\n]+)`")
 OPTION = re.compile(r"(?:^|^hookrunner .* )(--?[a-z][\w-]*)")
 
@@ -129,6 +133,32 @@ def test_the_picture_of_a_step_is_the_table_of_transitions():
 )
 def test_the_pictures_of_runs_and_steps_are_drawn_from_the_table(table):
     assert f"```mermaid\n{model.drawn(table)}\n```" in DOCS["runs"]
+
+
+def modules(text):
+    """The modules of hookrunner that a text names."""
+    return re.findall(rf"`((?:{LAYERS})(?:\.[a-z_]+)*)`", text)
+
+
+def test_every_module_and_every_test_that_architecture_names_is_there():
+    names = modules(DOCS["architecture"])
+    tests = re.findall(r"`(tests/[\w/.]+)`", DOCS["architecture"])
+
+    assert [name for name in names if find_spec(f"hookrunner.{name}") is None] == []
+    assert [path for path in tests if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("row", ROOMS)
+def test_on_the_way_of_a_push_each_room_asks_whom_it_is_said_to_ask(row):
+    _, _, room, _, asked, _ = (cell.strip() for cell in row.split("|"))
+    [module] = modules(room)
+    source = Path(find_spec(f"hookrunner.{module}").origin).read_text("utf-8")
+    imported = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            imported |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+
+    assert {f"hookrunner.{one}" for one in modules(asked)} <= imported
 
 
 @pytest.mark.parametrize("route", routes())
