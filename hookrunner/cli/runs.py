@@ -40,6 +40,12 @@ COLUMNS = ("RUN", "CREATED", "STATUS", "TRIGGER", "WHAT", "CONTAINERS", "TIME")
     help="Only runs of the last 30m, 2h, 7d.",
 )
 @click.option(
+    "--routine/--no-routine",
+    default=True,
+    show_default=True,
+    help="Also validations that nobody asked for and that did not fail.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(1),
     default=20,
@@ -54,6 +60,7 @@ def runs(
     repository: str | None,
     status: str | None,
     since: float | None,
+    routine: bool,
     limit: int,
     as_json: bool,
     config_file: str | None,
@@ -64,6 +71,7 @@ def runs(
         "project": project,
         "repository": repository,
         "status": status,
+        "routine": None if routine else "false",
         "since": None if since is None else (now - timedelta(seconds=since)).isoformat(),
     }
     page = asyncio.run(_list(config_file, query, limit))

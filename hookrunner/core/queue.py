@@ -217,7 +217,7 @@ class Queue:
         running = list(self.running.values())
         busy = {line_of(step) for step in running}
         shares = Counter(_share(step) for step in running if not step.is_routine)
-        routine = max(1, limit // 2) - sum(step.is_routine for step in running)
+        routine = routine_slots(limit) - sum(step.is_routine for step in running)
         heap = [
             (step.is_routine, shares[_share(step)], place, step)
             for place, step in enumerate(self.waiting.values())
@@ -377,6 +377,11 @@ class Queue:
 
 _PASSING = frozenset({Status.skipped, Status.stuck})
 """How a first may end so that the next goes first."""
+
+
+def routine_slots(limit: int) -> int:
+    """How many of the slots may be taken by what is routine."""
+    return max(1, limit // 2)
 
 
 def is_due(step: Step, now: datetime) -> bool:

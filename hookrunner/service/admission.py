@@ -7,6 +7,7 @@ import msgspec
 
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.metadata import checkout_volumes
+from hookrunner.core.queue import routine_slots
 from hookrunner.model import Container, Step
 from hookrunner.service.clock import Clock
 from hookrunner.service.holding import Holding
@@ -91,6 +92,8 @@ class Admission:
             return obstacle.why
         if len(running) >= limit:
             return f"{len(running)} steps run already (max_parallel: {limit})"
+        if step.is_routine and sum(s.is_routine for s in running) >= routine_slots(limit):
+            return "other validations that nobody asked for run already"
         return step.reason or "it is about to start"
 
     def _obstacle(self, step: Step, running: Sequence[Step]) -> _Obstacle | None:

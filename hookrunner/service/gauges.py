@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hookrunner.core.matching import Known
-from hookrunner.core.standing import standing
+from hookrunner.core.standing import Standing, standing
 from hookrunner.model import Container, Status, Step
 from hookrunner.service.dispatcher import Dispatcher
 from hookrunner.service.holding import Holding
@@ -104,6 +104,15 @@ class Gauges(Collector):
         known = self._known()
         all_of: Counter[tuple[str, str]] = Counter()
         marked: dict[str, Counter[str]] = {name: Counter() for name in _MARKS}
+        since = {
+            name: GaugeMetricFamily(
+                f"hookrunner_container_{name}_since_timestamp_seconds",
+                meaning,
+                None,
+                ["engine", "project", "container"],
+            )
+            for name, meaning in _SINCE.items()
+        }
         held = self._holding.places()
         for container in known.inventory:
             all_of[container.engine, container.project] += 1
@@ -117,6 +126,9 @@ class Gauges(Collector):
             }
             for name, is_so in marks.items():
                 marked[name][container.project] += is_so
+            for name, at in _times(container, compared):
+                labels = [container.engine, container.project, container.name]
+                since[name].add_metric(labels, at.timestamp())
         for step in self._dispatcher.stuck:
             marked["stuck"][step.project] += 1
         total = GaugeMetricFamily(
@@ -138,6 +150,7 @@ class Gauges(Collector):
             for project in projects:
                 found.add_metric([project], marked[name][project])
             yield found
+        yield from since.values()
 
 
 _MARKS = {
@@ -148,6 +161,21 @@ _MARKS = {
     "held": "Containers in which nothing runs because somebody holds them.",
     "stuck": "Containers in which a step is stuck.",
 }
+
+
+_SINCE = {
+    "behind": "Since when a container that is behind does not serve the last push.",
+    "valid": "Since when a container that is valid is.",
+    "invalid": "Since when a container that is not valid is not.",
+}
+
+
+def _times(container: Container, compared: Standing) -> Iterable[tuple[str, datetime]]:
+    """Since when a container is what: each a name of `_SINCE`."""
+    if compared.behind_since is not None:
+        yield "behind", compared.behind_since
+    if container.validity is not None:
+        yield "valid" if container.validity.valid else "invalid", container.validity.since
 
 
 def _is_invalid(container: Container) -> bool:

@@ -27,7 +27,7 @@ class Round(Struct, frozen=True, kw_only=True):
     """What a round left, and took.
 
     Attributes:
-        runs: How many runs there are.
+        runs: How many runs there are that are not routine.
         output: Bytes of all output.
         free: Bytes of the database that are free, and not given back yet.
     """
@@ -82,6 +82,7 @@ class Housekeeping:
             if len(gone) < sum(not run.is_needed for run in runs):
                 break
             await _pace()
+        await self._remove_routine(now - timedelta(seconds=bounds.validations))
         deliveries = await pruning.remove_deliveries(
             before=now - timedelta(seconds=bounds.age), most=bounds.runs, pace=_pace
         )
@@ -110,6 +111,15 @@ class Housekeeping:
         if done.removed_runs or deliveries:
             log.info("old runs removed", runs=done.removed_runs, deliveries=deliveries)
         return done
+
+    async def _remove_routine(self, before: datetime) -> None:
+        """Take out validations that nobody asked for, and that did not fail."""
+        pruning = self._store.pruning
+        while (ids := await pruning.old_routine_runs(before)) and await pruning.remove_runs(
+            ids
+        ):
+            await self._remove_output(ids)
+            await _pace()
 
     async def _remove_output(self, runs: list[str]) -> None:
         def remove() -> None:

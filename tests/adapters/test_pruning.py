@@ -11,7 +11,7 @@ from hookrunner.adapters.spool import Spool
 from hookrunner.adapters.store import Changes, DeliveryQuery, RunQuery, Store, UseQuery
 from hookrunner.config import Config, Retention
 from hookrunner.core.tokens import Use
-from hookrunner.model import Chunk, PushReceipt, Status, Stream
+from hookrunner.model import Action, Chunk, PushReceipt, Status, Stream, Trigger
 from hookrunner.service import housekeeping
 from hookrunner.service.housekeeping import Housekeeping
 from hookrunner.service.settings import Settings
@@ -72,6 +72,31 @@ async def test_old_runs_go_with_their_deliveries_steps_and_output(
         assert database.execute("PRAGMA auto_vacuum").fetchone() == (2,)
         assert database.execute("PRAGMA freelist_count").fetchone() == (0,)
         assert database.execute("SELECT count(*) FROM steps").fetchone() == (2,)
+
+
+async def test_what_is_routine_goes_sooner_and_takes_no_place_of_others(
+    tmp_path, tidied, run, step
+):
+    routine = {"trigger": Trigger.schedule, "action": Action.validate}
+    passed = [run(n, created_at=NOW - n * DAY / 4, **routine) for n in range(300)]
+    failed = run(900, created_at=OLD + 190 * DAY, status=Status.failed, **routine)
+    waits = run(901, created_at=OLD, status=Status.queued, **routine)
+    others = [run(n, created_at=NOW - n * DAY / 4) for n in range(1000, 1100)]
+    spool = Spool(tmp_path / "output")
+    async with Store.open(tmp_path) as store:
+        everything = (*passed, failed, waits, *others)
+        steps = tuple(step(1, one, **routine) for one in (*passed, failed))
+        await store.save(Changes(runs=everything, steps=steps))
+        await store.save(Changes(runs=(msgspec.structs.replace(failed, reason="again"),)))
+        (tmp_path / "output/r000200").mkdir(parents=True, exist_ok=True)
+
+        done = await tidied(store, runs=101, age=365 * 86400.0)
+
+        left = {found.id for found, _ in await store.runs(RunQuery(limit=1000))}
+        counted = await store.pruning.runs()
+    assert left == {one.id for one in (*passed[:4], failed, waits, *others)}
+    assert (done.runs, done.removed_runs, counted) == (101, 0, 101)
+    assert not spool.sizes()
 
 
 async def test_open_runs_stay_however_old(tmp_path, tidied, run, step):

@@ -20,7 +20,8 @@ def of_0_1_0(tmp_path):
     with closing(sqlite3.connect(tmp_path / "hookrunner.db")) as made:
         made.executescript(database.migrations()[0] + "\nPRAGMA user_version = 1;")
         made.execute(
-            "INSERT INTO runs (id, status, created_at, document) VALUES ('r1', 'failed', 1, '')"
+            "INSERT INTO runs (id, status, created_at, routine, document)"
+            " VALUES ('r1', 'failed', 1, 0, '')"
         )
         made.commit()
     return tmp_path

@@ -12,14 +12,13 @@ from msgspec.structs import replace
 
 from hookrunner.adapters.store import Changes, DeliveryQuery, RunQuery, Similar, Store
 from hookrunner.adapters.store.database import QUERIES
-from hookrunner.model import (
-    Status,
-)
+from hookrunner.model import Action, Outcome, Status, Trigger
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 MINUTE = timedelta(minutes=1)
+ROUTINE = {"trigger": Trigger.schedule, "action": Action.validate}
 
 
 async def test_a_delivery_is_found_by_the_senders_id_and_by_its_body(delivery, store):
@@ -96,6 +95,17 @@ async def test_last_steps_are_what_finished_last_in_each_container(run, step, st
     assert await store.last_steps() == [steps[3], steps[1], steps[2]]
 
 
+async def test_what_is_routine_is_no_containers_last_step(run, step, store):
+    update, validation = run(1), run(2, **ROUTINE)
+    did = step(1, update)
+    told = step(1, validation, outcome=Outcome.valid, **ROUTINE)
+    other = step(2, validation, container="mail", outcome=Outcome.valid, **ROUTINE)
+    await store.save(Changes(runs=(update, validation), steps=(did, told, other)))
+
+    assert await store.last_steps() == [did]
+    assert await store.figures.steps_of("local", "bind", 9) == [did]
+
+
 async def test_the_last_step_is_the_one_that_ended_last_whatever_the_clock_said(
     run, step, store
 ):
@@ -135,6 +145,7 @@ some_runs = st.lists(
         st.sampled_from(STATUSES),
         st.lists(st.tuples(st.sampled_from(PROJECTS), st.sampled_from("ab")), max_size=3),
         st.integers(-240, 240),
+        st.booleans(),
     ),
     max_size=25,
 )
@@ -152,6 +163,7 @@ some_query = st.builds(
     since=times,
     until=times,
     limit=st.integers(1, 7),
+    routine=st.booleans(),
 )
 
 
@@ -166,6 +178,7 @@ def fits(query, one, steps):
         )
         and (query.since is None or query.since <= one.created_at)
         and (query.until is None or one.created_at < query.until)
+        and (query.routine or one.trigger is Trigger.push or one.status is Status.failed)
     )
 
 
@@ -173,12 +186,13 @@ def test_pages_of_runs_are_what_a_plain_filter_finds(push, run, step, tmp_path_f
     @given(some_runs, st.lists(some_query, min_size=1, max_size=10))
     def compare(described, queries):
         everything = []
-        for number, (repository, status, places, jitter) in enumerate(described):
+        for number, (repository, status, places, jitter, is_routine) in enumerate(described):
             one = run(
                 number,
                 status=status,
                 push=push(repository) if repository else None,
                 created_at=NOW + number * 2 * MINUTE + timedelta(seconds=jitter),
+                **(ROUTINE if is_routine else {}),
             )
             steps = [
                 step(place, one, project=project, container=container)

@@ -2,13 +2,15 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import aiohttp
 import pytest
+from world import COMMIT
 
-from hookrunner.model import Outcome, Status, Stream
+from hookrunner.core.history import KnownPush
+from hookrunner.model import Action, Outcome, Status, Stream, Trigger, Validity
 
 pytestmark = pytest.mark.process  # a server each: a third of a second
 
@@ -321,6 +323,44 @@ async def test_what_is_wrong_is_on_the_first_page(world):
     assert "it is broken" in text
     assert "engine local" in text
     assert "refused once" in text
+
+
+async def test_since_when_a_container_is_valid_or_behind_is_told_and_routine_stays_aside(world):
+    now = datetime.now(UTC)
+
+    def validity(*, valid):
+        at = now - timedelta(minutes=7)
+        return Validity(valid=valid, since=at, at=now, reason=None if valid else "zone broken")
+
+    good = world.container("good", validity=validity(valid=True))
+    world.container("bad", "mail", validity=validity(valid=False))
+    routine = {"trigger": Trigger.schedule, "action": Action.validate, "push": None}
+    run, _ = await world.run(good, reason="every 5m: good", **routine)
+    push = KnownPush(
+        id="p1",
+        repository="git.example.net/ops/bind",
+        ref="refs/heads/main",
+        received_at=now - timedelta(hours=3),
+        before=COMMIT,
+        after="d" * 40,
+    )
+    world.services.intake.known.history.add(push)
+
+    listed = Parsed((await world.page("/containers"))[2]).text
+    only = Parsed((await world.page("/containers?show=invalid"))[2]).text
+    first = Parsed((await world.page("/"))[2]).text
+    own = (await world.page("/containers/local/good"))[2]
+    runs = {path: (await world.page(path))[2] for path in ("/runs", "/runs?routine=on")}
+
+    assert "valid since 7 min ago" in listed
+    assert "invalid 7 min ago" in listed
+    assert "behind 3 h ago" in listed
+    assert ("bad" in only, "good" in only) == (True, False)
+    assert "zone broken" in first
+    assert "valid since 7 min ago, last validated" in Parsed(own).text
+    assert "behind since 3 h ago" in Parsed(own).text
+    shown = [run.id in text for text in (own, *runs.values())]
+    assert shown == [False, False, True]
 
 
 @pytest.mark.process

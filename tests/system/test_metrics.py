@@ -118,5 +118,10 @@ async def test_every_panel_of_the_dashboard_shows_something(
     await until(lambda: reader.ask(f"increase({(ended % 'failed').split(' ==')[0]}[1m]) > 0"))
     assert await reader.ask(f'hookrunner_containers_behind{{project="{site.project}"}} == 1')
     assert await reader.ask(f'hookrunner_containers_dirty{{project="{site.project}"}} == 1')
+    for word in ("behind", "valid"):
+        name = f"hookrunner_container_{word}_since_timestamp_seconds"
+        await until(
+            lambda name=name: reader.ask(f'{name}{{container="{site.container}"}} > 1e9')
+        )
     for question in questions():
         await until(lambda question=question: reader.ask(question))

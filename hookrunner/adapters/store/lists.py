@@ -61,7 +61,9 @@ def runs_query(query: RunQuery) -> str:
     for key in ("project", "repository"):
         if getattr(query, key) is not None:
             return f"list_runs_by_{key}" + ("_and_status" if query.status is not None else "")
-    return "list_runs_by_status" if query.status is not None else "list_runs"
+    if query.status is not None:
+        return "list_runs_by_status"
+    return "list_runs" if query.routine else "list_runs_not_routine"
 
 
 def deliveries_query(query: DeliveryQuery) -> str:

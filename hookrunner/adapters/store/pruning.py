@@ -39,7 +39,7 @@ class Pruning:
         return await self._readers.read("read the oldest runs", work)
 
     async def runs(self) -> int:
-        """How many runs there are."""
+        """How many runs there are that are not routine."""
 
         def work(connection: sqlite3.Connection) -> int:
             (found,) = connection.execute(QUERIES["count_runs"]).fetchone()
@@ -47,9 +47,22 @@ class Pruning:
 
         return await self._readers.read("count the runs", work)
 
-    async def remove_runs(self, ids: Iterable[str]) -> None:
-        """Take out runs with their steps, but for those that are not over any more."""
-        await self._change("remove old runs", "remove_runs", {"runs": _json(ids)})
+    async def old_routine_runs(self, before: datetime) -> list[str]:
+        """Validations that nobody asked for, did not fail, and began before an instant."""
+        row: Row = {"before": instant(before), "limit": AT_ONCE}
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            return [one for (one,) in connection.execute(QUERIES["old_routine_runs"], row)]
+
+        return await self._readers.read("look for old validations", work)
+
+    async def remove_runs(self, ids: Iterable[str]) -> int:
+        """Take out runs with their steps, but for those that are not over any more.
+
+        Returns:
+            How many went.
+        """
+        return await self._change("remove old runs", "remove_runs", {"runs": _json(ids)})
 
     async def unknown_runs(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that no run has."""

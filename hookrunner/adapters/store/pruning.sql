@@ -35,6 +35,11 @@ WHERE id IN (SELECT value FROM json_each(:runs))
       WHERE steps.run = runs.id AND steps.status IN ('queued', 'running', 'stuck')
   )
 
+-- old_routine_runs --
+SELECT id FROM runs
+WHERE routine = 1 AND created_at < :before AND status NOT IN ('queued', 'running')
+ORDER BY created_at LIMIT :limit
+
 -- unknown_runs --
 SELECT value FROM json_each(:runs) WHERE value NOT IN (SELECT id FROM runs)
 

@@ -54,6 +54,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
         since: Created at that instant or later.
         until: Created before that instant.
         cursor: The id of the last run of the page before.
+        routine: Also validations that nobody asked for and that did not fail.
     """
 
     project: str | None = None
@@ -64,6 +65,7 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     cursor: str | None = None
     limit: int = 50
+    routine: bool = True
 
 
 class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +184,7 @@ def _run_row(run: Run) -> Row:
         "status": run.status.value,
         "repository": run.push.repository.lower() if run.push else None,
         "created_at": instant(run.created_at),
+        "routine": run.is_routine and run.status is not Status.failed,
         "document": _encode(run),
     }
 

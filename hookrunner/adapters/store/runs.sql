@@ -1,10 +1,11 @@
 -- save_run --
-INSERT INTO runs (id, status, repository, created_at, document)
-VALUES (:id, :status, :repository, :created_at, :document)
+INSERT INTO runs (id, status, repository, created_at, routine, document)
+VALUES (:id, :status, :repository, :created_at, :routine, :document)
 ON CONFLICT (id) DO UPDATE SET
     status = excluded.status,
     repository = excluded.repository,
     created_at = excluded.created_at,
+    routine = excluded.routine,
     document = excluded.document
 
 -- save_run_of_projects --
@@ -122,22 +123,31 @@ WHERE id > :above AND id < :below
   AND +created_at >= :since AND +created_at < :until
 ORDER BY id DESC LIMIT :limit
 
+-- list_runs_not_routine --
+SELECT id, document FROM runs
+WHERE routine = 0 AND id > :above AND id < :below
+  AND +created_at >= :since AND +created_at < :until
+ORDER BY id DESC LIMIT :limit
+
 -- list_runs_by_status --
 SELECT id, document FROM runs
 WHERE status = :status AND id > :above AND id < :below
   AND +created_at >= :since AND +created_at < :until
+  AND (:routine OR +routine = 0)
 ORDER BY id DESC LIMIT :limit
 
 -- list_runs_by_repository --
 SELECT id, document FROM runs
 WHERE repository = :repository AND id > :above AND id < :below
   AND +created_at >= :since AND +created_at < :until
+  AND (:routine OR +routine = 0)
 ORDER BY id DESC LIMIT :limit
 
 -- list_runs_by_repository_and_status --
 SELECT id, document FROM runs
 WHERE repository = :repository AND status = :status AND id > :above AND id < :below
   AND +created_at >= :since AND +created_at < :until
+  AND (:routine OR +routine = 0)
 ORDER BY id DESC LIMIT :limit
 
 -- list_runs_by_project --
@@ -147,6 +157,7 @@ CROSS JOIN runs ON runs.id = place.run
 WHERE place.project = :project AND place.run > :above AND place.run < :below
   AND +runs.created_at >= :since AND +runs.created_at < :until
   AND (:repository IS NULL OR place.repository = :repository)
+  AND (:routine OR runs.routine = 0)
 ORDER BY place.run DESC LIMIT :limit
 
 -- list_runs_by_project_and_status --
@@ -157,6 +168,7 @@ WHERE place.project = :project AND place.status = :status
   AND place.run > :above AND place.run < :below
   AND +runs.created_at >= :since AND +runs.created_at < :until
   AND (:repository IS NULL OR place.repository = :repository)
+  AND (:routine OR runs.routine = 0)
 ORDER BY place.run DESC LIMIT :limit
 
 -- list_runs_by_container --
@@ -171,5 +183,6 @@ WHERE place.container = :container AND place.run > :above AND place.run < :below
       SELECT 1 FROM run_projects
       WHERE run_projects.run = place.run AND run_projects.project = :project
   ))
+  AND (:routine OR runs.routine = 0)
 GROUP BY place.run
 ORDER BY place.run DESC LIMIT :limit

@@ -23,12 +23,17 @@ _LOOKED_AT = 2000
 
 
 class RunsQuery(ListQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which runs to list."""
+    """Which runs to list.
+
+    Attributes:
+        routine: Also validations that nobody asked for and that did not fail.
+    """
 
     project: str | None = None
     repository: str | None = None
     container: str | None = None
     status: Status | None = None
+    routine: bool = True
 
 
 class OutputQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +60,7 @@ async def runs(ask: Ask[RunsQuery, Nothing]) -> web.Response:
         repository=query.repository,
         container=query.container,
         status=query.status,
+        routine=query.routine,
         since=query.since,
         until=query.until,
         cursor=query.cursor,

@@ -54,7 +54,7 @@ async def containers(look: Look[Filter]) -> web.Response:
     )
 
 
-_SHOWN = ("behind", "failed", "dirty")
+_SHOWN = ("behind", "failed", "dirty", "invalid")
 
 
 def _is_found(one: shapes.Container, query: Filter) -> bool:
@@ -70,6 +70,8 @@ def _fits(one: shapes.Container, kind: str) -> bool:
         return bool(one.behind)
     if kind == "dirty":
         return one.dirty
+    if kind == "invalid":
+        return one.valid is False
     if kind == "failed":
         return one.last_step is not None and one.last_step.status in {
             "failed",
@@ -89,19 +91,19 @@ async def container(look: Look[Nothing]) -> web.Response:
     told = msgspec.structs.replace(
         told, first_started_at=await first_started_at(services, found)
     )
-    history, more = await page_of_runs(
-        services, look.caller, RunQuery(container=found.name, limit=_HISTORY)
+    history, _ = await page_of_runs(
+        services, look.caller, RunQuery(container=found.name, limit=_HISTORY, routine=False)
     )
     steps = await services.store.figures.steps_of(found.engine, found.name, _BARS)
     return await look.show(
         "container.html",
         container=told,
+        validated_at=found.validity.at if found.validity else None,
         place=f"{found.engine}/{found.name}",
         bare_name=found.name,
         examined=await asyncio.to_thread(rendered, msgspec.to_builtins(told)),
         ancestors=told.metadata.get("ancestors") or [],
         history=history,
-        more=more,
         graph=drawing.phases([services.views.step(step) for step in steps]),
     )
 

@@ -73,7 +73,7 @@ async def now(look: Look[Nothing]) -> web.Response:
     running = [(run, steps) for run, steps in runs if run.status is Status.running]
     shown = await listed(services, caller)
     last = await last_steps(services)
-    recent, _ = await page_of_runs(services, caller, RunQuery(limit=_RECENT))
+    recent, _ = await page_of_runs(services, caller, RunQuery(limit=_RECENT, routine=False))
     today = datetime.now(UTC).date()
     counts = {}
     if caller.is_unrestricted:
@@ -161,7 +161,7 @@ async def _wrong_here(look: Look[Nothing]) -> list[Wrong]:
 def _wrong_containers(
     services: Services, shown: Sequence[Container], last: LastSteps
 ) -> list[Wrong]:
-    """Containers whose last step failed, which are behind, or whose metadata is odd.
+    """Containers whose last step failed, which are invalid, behind, or of odd metadata.
 
     What is odd in the same way is told once: it comes from one image, or from one hand.
     """
@@ -183,6 +183,17 @@ def _wrong_containers(
                 )
             )
             continue
+        if one.validity is not None and not one.validity.valid:
+            found.append(
+                Wrong(
+                    kind="bad",
+                    word="invalid",
+                    title=name,
+                    reason=one.validity.reason or "its last validation did not pass",
+                    link=link,
+                    at=one.validity.since,
+                )
+            )
         compared = standing(one, services.intake.known)
         if compared.behind:
             serves, pushed = one.current_gitref or "?", compared.pushed_gitref or "?"
@@ -193,6 +204,7 @@ def _wrong_containers(
                     title=name,
                     reason=f"serves {serves[:12]}, and {pushed[:12]} was pushed",
                     link=link,
+                    at=compared.behind_since,
                 )
             )
         for problem in one.metadata.problems[:3] if one.metadata is not None else ():

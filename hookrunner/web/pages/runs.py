@@ -37,6 +37,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     container: str = ""
     status: str = ""
     since: str = ""
+    routine: str = ""
     cursor: str = ""
 
 
@@ -60,6 +61,7 @@ async def runs(look: Look[Filter]) -> web.Response:
             container=query.container or None,
             status=status,
             since=since,
+            routine=bool(query.routine),
             cursor=query.cursor or None,
             limit=_PAGE,
         ),

@@ -32,8 +32,13 @@ CREATE TABLE runs (
     status TEXT NOT NULL,
     repository TEXT, -- the push's full name, lower case
     created_at INTEGER NOT NULL,
+    -- 1: a validation that nobody asked for, and that did not fail. Of 500 containers they
+    -- are 144,000 a day, so lists step over them, and they go sooner.
+    routine INTEGER NOT NULL,
     document BLOB NOT NULL
 );
+CREATE INDEX runs_not_routine ON runs (id) WHERE routine = 0;
+CREATE INDEX runs_routine ON runs (created_at) WHERE routine = 1;
 CREATE INDEX runs_by_time ON runs (created_at, id);
 CREATE INDEX runs_by_status ON runs (status, id);
 CREATE INDEX runs_by_repository ON runs (repository, id);
@@ -167,7 +172,7 @@ CREATE TABLE sessions (
 ) WITHOUT ROWID;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 
--- How many runs were created on each day (days since the epoch, UTC) and stand how: counted
+-- How many runs that are not routine were created on each day (days since the epoch, UTC) and stand how: counted
 -- as they change, since counting a month of a million runs takes longer than a page may.
 CREATE TABLE run_days (
     day INTEGER NOT NULL,
@@ -175,20 +180,20 @@ CREATE TABLE run_days (
     runs INTEGER NOT NULL,
     PRIMARY KEY (day, status)
 ) WITHOUT ROWID;
-CREATE TRIGGER run_added AFTER INSERT ON runs BEGIN
+CREATE TRIGGER run_added AFTER INSERT ON runs WHEN NEW.routine = 0 BEGIN
     INSERT INTO run_days (day, status, runs)
     VALUES (NEW.created_at / 86400000000, NEW.status, 1)
     ON CONFLICT (day, status) DO UPDATE SET runs = runs + 1;
 END;
-CREATE TRIGGER run_changed AFTER UPDATE OF status ON runs
-WHEN OLD.status <> NEW.status BEGIN
+CREATE TRIGGER run_changed AFTER UPDATE OF status, routine ON runs
+WHEN OLD.status <> NEW.status OR OLD.routine <> NEW.routine BEGIN
     UPDATE run_days SET runs = runs - 1
-    WHERE day = OLD.created_at / 86400000000 AND status = OLD.status;
+    WHERE day = OLD.created_at / 86400000000 AND status = OLD.status AND OLD.routine = 0;
     INSERT INTO run_days (day, status, runs)
-    VALUES (NEW.created_at / 86400000000, NEW.status, 1)
+    SELECT NEW.created_at / 86400000000, NEW.status, 1 WHERE NEW.routine = 0
     ON CONFLICT (day, status) DO UPDATE SET runs = runs + 1;
 END;
-CREATE TRIGGER run_removed AFTER DELETE ON runs BEGIN
+CREATE TRIGGER run_removed AFTER DELETE ON runs WHEN OLD.routine = 0 BEGIN
     UPDATE run_days SET runs = runs - 1
     WHERE day = OLD.created_at / 86400000000 AND status = OLD.status;
 END;
