@@ -23,6 +23,9 @@ _UNSAFE = re.compile(
 """One pass finds all of it, so that what is left of two sequences never makes a third. It
 begins with one class of characters, by which `re` skips text eight times as fast as by a
 choice between sequences."""
+_PLAIN = bytes([ord("\t"), ord("\n"), *range(ord(" "), 0x7F)])
+"""What passes as it is. To see that a text has nothing else takes a thirtieth of the time that
+the pattern takes for it, and nearly all output is plain."""
 _OPEN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[PX^_\]][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
 _OPEN_LIMIT = 4096
 """Characters of an unfinished sequence that are waited for; more is shown as text."""
@@ -53,7 +56,7 @@ class TerminalFilter:
 
 
 def _clean(text: str) -> str:
-    if text.isprintable():
+    if text.isascii() and not text.encode().translate(None, _PLAIN):
         return text
     return _UNSAFE.sub(_replaced, text)
 
