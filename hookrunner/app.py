@@ -40,8 +40,9 @@ from hookrunner.service.holding import Holding
 from hookrunner.service.housekeeping import Housekeeping
 from hookrunner.service.intake import Intake
 from hookrunner.service.metrics import Metrics
-from hookrunner.service.notifying import Notifying, check_receivers
+from hookrunner.service.notifying import check_receivers
 from hookrunner.service.planner import Planner
+from hookrunner.service.probing import Probing
 from hookrunner.service.pulse import Pulse
 from hookrunner.service.recorder import Recorder
 from hookrunner.service.settings import Carried, Secrets, Settings
@@ -57,9 +58,6 @@ from hookrunner.web.views import Views
 
 log = structlog.get_logger()
 
-_LOOK_AT_CERTIFICATE = 60.0
-"""Seconds between looks at whether the certificate's files changed: renewed days before its
-end, it is not urgent."""
 CONTROL = "hookrunner.sock"
 """The control socket's name in the state directory."""
 
@@ -104,7 +102,9 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
             )
             services.settings.reload = reload.now
             group.create_task(_reload_on_signal(reload), name="reload")
-            group.create_task(_renew(services), name="certificate")
+            if services.certificate is not None:
+                keep = services.certificate.keep_renewed()
+                group.create_task(keep, name="certificate")
             for address in door.addresses:
                 log.info("listening", address=address, version=__version__)
             listening = f"listening on {', '.join(door.addresses)}"
@@ -161,17 +161,6 @@ async def _reload_on_signal(reload: Reload) -> None:
         asked.clear()
         with suppress(HookrunnerError):
             await reload.now()
-
-
-async def _renew(services: Services) -> None:
-    """Take up a renewed certificate, for ever; one that is not good is in health."""
-    while (certificate := services.certificate) is not None:
-        await asyncio.sleep(_LOOK_AT_CERTIFICATE)
-        before = certificate.error
-        if await asyncio.to_thread(certificate.renew):
-            log.info("certificate renewed")
-        elif certificate.error is not None and certificate.error != before:
-            log.error("the certificate stays as it was", error=certificate.error)
 
 
 @asynccontextmanager
@@ -309,7 +298,7 @@ async def _built(
         )
         housekeeping = Housekeeping(settings=settings, store=store, spool=spool)
         group.create_task(recorder.run(), name="recorder")
-        notifying: Notifying | None = None
+        notifying, probing = None, None
         if not is_offline:
             catchup = Catchup(
                 settings=settings,
@@ -332,6 +321,17 @@ async def _built(
                 metrics=metrics,
                 group=group,
             )
+            probing = Probing(
+                settings=settings,
+                inventory=inventory,
+                watchers=watchers,
+                dispatcher=dispatcher,
+                recorder=recorder,
+                feed=feed,
+                metrics=metrics,
+                group=group,
+            )
+            group.create_task(probing.run(), name="probing")
             group.create_task(housekeeping.run(), name="housekeeping")
         services = Services(
             settings=settings,
@@ -351,6 +351,7 @@ async def _built(
             refusals=deque(maxlen=REFUSALS),
             is_offline=is_offline,
             notifying=notifying,
+            probing=probing,
         )
         yield services, engines, group
 

@@ -1,11 +1,19 @@
 """The server's own certificate and key, which are renewed while they are in use."""
 
+import asyncio
 import ssl
 from pathlib import Path
+
+import structlog
 
 from hookrunner.config import Tls
 from hookrunner.errors import ConfigError
 
+log = structlog.get_logger()
+
+_LOOK = 60.0
+"""Seconds between looks at whether the files changed: renewed days before the end, it is not
+urgent."""
 _Seen = tuple[tuple[int, int, int], ...]
 
 
@@ -49,6 +57,16 @@ class Certificate:
             return False
         self.error = None
         return True
+
+    async def keep_renewed(self) -> None:
+        """Take up what is renewed, for ever; what is not good is in health."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            before = self.error
+            if await asyncio.to_thread(self.renew):
+                log.info("certificate renewed")
+            elif self.error is not None and self.error != before:
+                log.error("the certificate stays as it was", error=self.error)
 
     def _choose(
         self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _: ssl.SSLContext

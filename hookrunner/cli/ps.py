@@ -29,7 +29,10 @@ COLUMNS = ("PROJECT", "CONTAINER", "IMAGE", "BUILT", "CURRENT", "BEHIND", "LAST 
 @with_json
 @with_server
 def ps(project: str | None, only_behind: bool, as_json: bool, config_file: str | None) -> None:
-    """List the running containers: built and current commit, behind or not, last result."""
+    """List the running containers: built and current commit, behind or not, last result.
+
+    Where containers say how they are (`container --monitor`), so does the last column.
+    """
     page = asyncio.run(_list(config_file, project))
     if only_behind:
         items = [one for one in page.items if one.get("behind")]
@@ -44,7 +47,13 @@ def ps(project: str | None, only_behind: bool, as_json: bool, config_file: str |
 
 def _show(page: Page) -> None:
     now = datetime.now(UTC)
-    table(COLUMNS, [_row(container, now) for container in page.items])
+    rows = [_row(container, now) for container in page.items]
+    columns: tuple[str, ...] = COLUMNS
+    if any(container.get("monitor") for container in page.items):
+        columns = (*COLUMNS, "SAYS")
+        told = [_says(container.get("monitor"), now) for container in page.items]
+        rows = [(*row, said) for row, said in zip(rows, told, strict=True)]
+    table(columns, rows)
     for container in page.items:
         for problem in container.get("problems") or []:
             show(
@@ -60,6 +69,13 @@ async def _list(config_file: str | None, project: str | None) -> Page:
     async with connect(load(config_file)) as client:
         query = {"project": project}
         return await client.list("/api/v1/containers", query=query, limit=sys.maxsize)
+
+
+def _says(monitor: dict[str, Any] | None, now: datetime) -> str:
+    """How a container says that it is: more than a word only where that is not well."""
+    if not monitor or monitor["state"] == "ok":
+        return monitor["state"] if monitor else ""
+    return f"{monitor['state']} since {ago(monitor['since'], now)}: {monitor['text']}"
 
 
 def _row(container: dict[str, Any], now: datetime) -> tuple[object, ...]:

@@ -46,6 +46,9 @@ STATUS_STYLES = {
     "cancelled": "yellow",
     "behind": "yellow",
     "dirty": "yellow",
+    "warning": "yellow",
+    "critical": "red",
+    "unknown": "yellow",
 }
 """The colours of words that say how something stands."""
 

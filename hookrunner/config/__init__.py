@@ -6,7 +6,7 @@ it by its `SecretReference` (`hookrunner.adapters.credentials`).
 
 from hookrunner.config.loading import loads
 from hookrunner.config.notify import Event, Notify
-from hookrunner.config.operating import Log, LogFormat, LogLevel, Retention, Tls
+from hookrunner.config.operating import Log, LogFormat, LogLevel, Monitoring, Retention, Tls
 from hookrunner.config.schema import (
     DEFAULT_ENGINE,
     DEFAULT_STATE,
@@ -45,6 +45,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Match",
+    "Monitoring",
     "Network",
     "Notify",
     "Project",

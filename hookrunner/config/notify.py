@@ -22,6 +22,9 @@ class Event(StrEnum):
     behind = "behind"
     stuck = "stuck"
     engine_away = "engine-away"
+    warning = "warning"
+    critical = "critical"
+    unknown = "unknown"
     recovery = "recovery"
 
 

@@ -1,4 +1,4 @@
-"""What can be configured of the years of operation: the certificate, what is kept, the log."""
+"""What can be configured of operation: the certificate, monitoring, what is kept, the log."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -9,7 +9,7 @@ from hookrunner.config.marks import Duration, Form, Range, Size
 from hookrunner.config.values import parse_path
 
 MIB, GIB = 2**20, 2**30
-HOUR, DAY = 3600.0, 86400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +22,23 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
 
     certificate: Annotated[str, Form(parse_path)]
     key: Annotated[str, Form(parse_path)]
+
+
+class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
+    """How often containers are asked how they are, and for their metrics.
+
+    Attributes:
+        every: Seconds between calls of ``container --monitor`` in a container; None: never.
+            A minute, as Prometheus has it, and what people find quick at night.
+        metrics_every: Seconds between calls of ``container --metrics``, however often
+            somebody reads what it said; None: never.
+        timeout: Seconds that either may take. 10 s, as monitoring plug-ins and Prometheus
+            have it; an update waits for it at most a second.
+    """
+
+    every: Annotated[float, Duration(1.0, DAY)] | None = MINUTE
+    metrics_every: Annotated[float, Duration(1.0, DAY)] | None = MINUTE
+    timeout: Annotated[float, Duration(1.0, MINUTE)] = 10.0
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):

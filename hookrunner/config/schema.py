@@ -23,7 +23,7 @@ from hookrunner.config.marks import (
     Words,
 )
 from hookrunner.config.notify import Notify
-from hookrunner.config.operating import Log, Retention, Tls
+from hookrunner.config.operating import Log, Monitoring, Retention, Tls
 from hookrunner.config.secrets import SecretReference, secret_keys
 from hookrunner.config.values import (
     Network,
@@ -327,6 +327,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         trusted_proxies: Whose ``X-Forwarded-For`` is believed; ``unix`` is whoever connects
             by a Unix socket. None by default: anybody can write that header.
         notify: Who is told when something fails, by names of the operator's choice.
+        monitoring: How often containers are asked how they are.
         tls: The server's own certificate; None: a proxy brings TLS, or nobody does.
         retention: How long what is over stays.
         projects: By name, as the containers' metadata says it.
@@ -354,6 +355,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     page: Annotated[Page, Shorthand("access")] = Page()
     trusted_proxies: tuple[Annotated[Network | Literal["unix"], Form(parse_proxy)], ...] = ()
     notify: Annotated[Mapping[str, Notify], Keys(parse_name)] = {}
+    monitoring: Monitoring = Monitoring()
     tls: Tls | None = None
     retention: Retention = Retention()
     projects: Annotated[Mapping[str, Project], Keys(parse_project_name)] = {}

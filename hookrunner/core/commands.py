@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hookrunner.core.processes import KEPT
-from hookrunner.model import Action, Push, Step, Trigger
+from hookrunner.model import Action, Probe, Push, Step, Trigger
 
 CONTAINER = "container"
 """The program that makes an image follow the container standard."""
@@ -17,6 +17,10 @@ CONTAINER = "container"
 ACTIONS: dict[Action, tuple[str, ...]] = {
     Action.update: (CONTAINER, "--update"),
     Action.validate: (CONTAINER, "--validate"),
+}
+PROBES: dict[Probe, tuple[str, ...]] = {
+    Probe.monitor: (CONTAINER, "--monitor"),
+    Probe.metrics: (CONTAINER, "--metrics"),
 }
 METADATA = (CONTAINER, "--metadata")
 GITREF = (CONTAINER, "--gitref")

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from hookrunner.model import Push, Validity
+from hookrunner.model import Monitored, Push, Validity
 
 KEPT_PER_REF = 100
 """Pushes of one ref that are remembered; a guess: more than a container is ever behind."""
@@ -82,6 +82,7 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
         gitrefs: What it serves of each of several repositories, by key as text.
         dirty: Its last step did not succeed, so what lies on its disk is not known.
         validity: What its last validation said; None where there was none.
+        monitored: How it said that it is when that last changed; None where it never did.
     """
 
     engine: str
@@ -92,6 +93,7 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
     gitrefs: dict[str, str] = {}
     dirty: bool = False
     validity: Validity | None = None
+    monitored: Monitored | None = None
 
 
 class History:

@@ -134,6 +134,7 @@ class Inventory:
             gitrefs=container.gitrefs,
             dirty=container.dirty,
             validity=container.validity,
+            monitored=container.monitored,
         )
         self.states[container.engine, container.name] = state
         return state

@@ -11,7 +11,7 @@ import msgspec
 from hookrunner.config import Project
 from hookrunner.core.standard import checked, is_of_image
 from hookrunner.errors import HookrunnerError
-from hookrunner.model import Action, Checkout, Container, Image, Metadata
+from hookrunner.model import Action, Checkout, Container, Image, Metadata, Probe
 from hookrunner.units import format_duration
 
 LABEL = "hookrunner.metadata"
@@ -219,6 +219,17 @@ def methods(
         if own or (has_program and (named or not asked)):
             found.add(action)
     return frozenset(found)
+
+
+def probes(metadata: Metadata, *, has_program: bool, asked: bool) -> frozenset[Probe]:
+    """What a container may be asked at intervals, by the rules of `methods`.
+
+    A hand-written `container` that prints no metadata is asked, and says itself if it has no
+    answer.
+    """
+    if not has_program:
+        return frozenset()
+    return frozenset(p for p in Probe if not asked or f"{p}_method" in metadata.keys)
 
 
 def checkouts(metadata: Metadata) -> tuple[Checkout, ...]:

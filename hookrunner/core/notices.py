@@ -1,6 +1,7 @@
 """What people are told of, and when they are left in peace.
 
-Of each subject (an action in a container, an engine) the last condition is known. Whoever
+Of each subject (an action in a container, how it says that it is, an engine) the last
+condition is known. Whoever
 wants to know is told when it changes: of the first failure at once, of a thousand more of
 the same kind nothing, of the recovery once.
 """
@@ -14,7 +15,15 @@ import msgspec
 from hookrunner.config.notify import FIELDS
 from hookrunner.core.history import ContainerState
 from hookrunner.core.planning import RETRY_DELAYS
-from hookrunner.model import Action, Outcome, Status, Step, Trigger
+from hookrunner.model import (
+    Action,
+    MonitorState,
+    Outcome,
+    Probe,
+    Status,
+    Step,
+    Trigger,
+)
 
 TITLE = "hookrunner: $what in $container"
 TEXT = "$project: $action in $container: $what\n$reason\n$url"
@@ -28,12 +37,19 @@ class What(StrEnum):
     behind = "behind"
     stuck = "stuck"
     engine_away = "engine-away"
+    warning = "warning"
+    critical = "critical"
+    unknown = "unknown"
     recovery = "recovery"
     test = "test"
 
 
 Subject = tuple[str, ...]
-"""Engine, container name and action; or the engine alone."""
+"""Engine, container name, and action or ``monitor``; or the engine alone."""
+
+
+Told = tuple[What, tuple[What, ...]]
+"""What to tell, and of a recovery what it recovers from."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +57,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Stays the same however often it is sent.
-        before: Of a recovery, what it recovers from.
+        before: Of a recovery, all that it recovers from, the last condition last.
     """
 
     id: str
@@ -54,7 +70,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     run: str = ""
     url: str = ""
-    before: What | None = None
+    before: tuple[What, ...] = ()
 
     def values(self) -> dict[str, str]:
         """The fields that a template may name, each on one line."""
@@ -78,15 +94,17 @@ class Conditions:
     def __init__(
         self, steps: Iterable[Step] = (), states: Iterable[ContainerState] = ()
     ) -> None:
-        self._known: dict[Subject, What] = {}
+        self._known: dict[Subject, tuple[What, ...]] = {}
         for step in steps:
             self.take(step)
         for state in states:
             if state.validity is not None:
                 subject = (state.engine, state.container, Action.validate.value)
                 self.change(subject, None if state.validity.valid else What.invalid)
+            if (told := state.monitored) is not None:
+                self.change(*monitored(state.engine, state.container, told.state))
 
-    def take(self, step: Step) -> tuple[What, What | None] | None:
+    def take(self, step: Step) -> Told | None:
         """Take a step that ended.
 
         Returns:
@@ -97,16 +115,22 @@ class Conditions:
             return None
         return self.change((step.engine, step.container, step.action.value), now)
 
-    def change(self, subject: Subject, now: What | None) -> tuple[What, What | None] | None:
+    def change(self, subject: Subject, now: What | None) -> Told | None:
         """Take a subject's condition; None is a good one."""
-        before = self._known.get(subject)
-        if now == before:
+        before = self._known.get(subject, ())
+        if now == (before[-1] if before else None):
             return None
         if now is None:
             del self._known[subject]
             return What.recovery, before
-        self._known[subject] = now
-        return now, None
+        self._known[subject] = (*(one for one in before if one is not now), now)
+        return now, ()
+
+
+def monitored(engine: str, container: str, state: MonitorState) -> tuple[Subject, What | None]:
+    """The condition of a container by its own word."""
+    what = None if state is MonitorState.ok else What(state.value)
+    return (engine, container, Probe.monitor.value), what
 
 
 _SAME = What.test

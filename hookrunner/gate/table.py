@@ -11,7 +11,7 @@ import msgspec
 
 from hookrunner.config import Commands
 from hookrunner.core import commands, processes
-from hookrunner.model import Action
+from hookrunner.model import Action, Probe
 
 _STEP = frozenset(f"HOOKRUNNER_{name}" for name in ("RUN", "STEP", "TRIGGER", "NONCE"))
 _PUSH = frozenset(
@@ -86,6 +86,13 @@ def gitref(own: Commands) -> Command:
     )
 
 
+def probe(kind: Probe, own: Commands) -> Command:
+    """What a container is asked at intervals; its processes carry an id, to be stopped by."""
+    return Command(
+        argv=commands.PROBES[kind], user=own.user, needed=frozenset({"HOOKRUNNER_STEP"})
+    )
+
+
 def recovery(own: Commands) -> Command:
     """What tells what became of a step whose stream was lost; runs as the step did."""
     return Command(argv=processes.RECOVER, user=own.user, needed=frozenset({"HOOKRUNNER_STOP"}))
@@ -111,6 +118,7 @@ class Table:
                 for wrapped in (False, True)
             ),
             *(gitref(one) for one in everybody),
+            *(probe(kind, one) for one in everybody for kind in Probe),
             *(recovery(one) for one in everybody),
         ):
             self._commands.setdefault(command.argv, []).append(command)

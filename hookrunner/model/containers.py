@@ -1,6 +1,7 @@
 """What runs: containers with their metadata, and what engines say of them."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -58,6 +59,56 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Probe(StrEnum):
+    """What a container is asked at intervals, beside any step."""
+
+    monitor = "monitor"
+    metrics = "metrics"
+
+
+class MonitorState(StrEnum):
+    """What ``container --monitor`` says, in the style of monitoring plug-ins.
+
+    Source:
+        https://www.monitoring-plugins.org/doc/guidelines.html
+    """
+
+    ok = "ok"
+    warning = "warning"
+    critical = "critical"
+    unknown = "unknown"
+
+
+class MonitorChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a container's state.
+
+    Attributes:
+        at: When it was first seen.
+        text: The line that went with it.
+    """
+
+    state: MonitorState
+    at: datetime
+    text: str
+
+
+class Monitored(msgspec.Struct, frozen=True, kw_only=True):
+    """How a container is, by its own word.
+
+    Attributes:
+        since: When it was first seen in this state.
+        at: When it was last asked.
+        text: The line that it said then.
+        changes: How its state changed, newest first; the first is how it came to this one.
+    """
+
+    state: MonitorState
+    since: datetime
+    at: datetime
+    text: str
+    changes: tuple[MonitorChange, ...] = ()
+
+
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """A running container as the inventory knows it.
 
@@ -71,6 +122,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
         runtime: What is known of its start: ``deployed_at``, ``deployed_by``,
             ``deployed_reason``, ``deployed_node``, all of them text.
         methods: The actions that it can do.
+        probes: What it may be asked at intervals; who has them unsaid is asked to find out.
         wrapped: A POSIX shell is there, so actions run in the wrapper.
         gitref: The commit of the build; None if unknown.
         current_gitref: The commit that it serves; None if unknown.
@@ -78,6 +130,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
             is known, by the repository's key as text.
         dirty: Its last step did not succeed, so what lies on its disk is not known.
         validity: None where it was never validated.
+        monitored: None where it was never asked how it is, or has no word for it.
     """
 
     id: str
@@ -93,11 +146,17 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Metadata | None = None
     runtime: Metadata = Metadata()
     methods: frozenset[Action] = frozenset()
+    probes: frozenset[Probe] = frozenset()
     wrapped: bool = False
     current_gitref: str | None = None
     gitrefs: dict[str, str] = {}
     dirty: bool = False
     validity: Validity | None = None
+    monitored: Monitored | None = None
+
+    def names(self, probe: Probe) -> bool:
+        """Whether its metadata says that it has an answer to that."""
+        return self.metadata is not None and f"{probe}_method" in self.metadata.keys
 
     def gitref_of(self, repository: str) -> str | None:
         """The commit that it serves of a repository, or None if that is not known.

@@ -13,6 +13,7 @@ from hookrunner.service.clock import Clock
 from hookrunner.service.holding import Holding
 from hookrunner.service.settings import Settings
 from hookrunner.service.stuck import Stuck
+from hookrunner.service.visits import Visits
 from hookrunner.service.watcher import Watcher
 
 _ABSENCE = timedelta(seconds=30)
@@ -43,6 +44,7 @@ class Admission:
         holding: Holding,
         stuck: Stuck,
         clock: Clock,
+        visits: Visits,
     ) -> None:
         self._settings = settings
         self._inventory = inventory
@@ -50,6 +52,7 @@ class Admission:
         self._holding = holding
         self._stuck = stuck
         self._clock = clock
+        self._visits = visits
         self._absent: dict[str, datetime] = {}
 
     @property
@@ -69,7 +72,8 @@ class Admission:
         """Whether a step may start, or has waited so long that it may fail."""
         obstacle = self._obstacle(step, running)
         if obstacle is None:
-            return True
+            container = self._inventory.named(step.engine, step.container)
+            return container is None or self._visits.make_way(container)
         if obstacle.is_absence:
             return self.is_overdue(step)
         self._absent.pop(step.id, None)

@@ -40,6 +40,7 @@ from hookrunner.service.served import remember
 from hookrunner.service.settings import Settings
 from hookrunner.service.stuck import Stuck
 from hookrunner.service.upkeep import Upkeep
+from hookrunner.service.visits import Visits
 from hookrunner.service.watcher import Watcher
 
 log = structlog.get_logger()
@@ -49,7 +50,11 @@ _PAUSE = 0.5
 
 
 class Dispatcher:
-    """Runs steps, each when its turn comes."""
+    """Runs steps, each when its turn comes.
+
+    Attributes:
+        visits: Who asks a container something while no step runs in it.
+    """
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class Dispatcher:
         self._queue = Queue(by_history(history))
         self._wake = asyncio.Event()
         self._clock = Clock()
+        self.visits = Visits(on_free=self._wake.set)
         self._admission = Admission(
             settings=settings,
             inventory=inventory,
@@ -98,6 +104,7 @@ class Dispatcher:
             holding=holding,
             stuck=self._stuck,
             clock=self._clock,
+            visits=self.visits,
         )
         self._idle = asyncio.Event()
         self._is_draining = False
@@ -111,6 +118,16 @@ class Dispatcher:
     def stuck(self) -> list[Step]:
         """The steps that are stuck, each of which blocks its container."""
         return self._stuck.steps
+
+    def is_free(self, container: Container) -> bool:
+        """Whether a container may be asked something: no step, no visitor, nobody holds it."""
+        place = (container.engine, container.name)
+        if place in self._holding.places() or not self.visits.may_go_in(container):
+            return False
+        return not any(
+            (step.engine, step.container) == place or step.container_id == container.id
+            for step in (*self._queue.running.values(), *self._stuck.steps)
+        )
 
     async def wait_idle(self) -> None:
         """Wait until no step runs, and all of it is recorded."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from hookrunner.model import Delivery, Run, Step
+from hookrunner.model import Container, Delivery, Run, Step
 
 _KEPT = 4096
 """Changes that are kept: a reader may be away for a minute of a hundred pushes a second, with
@@ -29,7 +29,13 @@ class Moved(msgspec.Struct, frozen=True):
     """A container may be another: it started, stopped, or something was pushed for it."""
 
 
-Change = Delivery | RunChange | Step | Moved
+class StateChanged(msgspec.Struct, frozen=True):
+    """A container says that it is otherwise than it said before."""
+
+    container: Container
+
+
+Change = Delivery | RunChange | Step | Moved | StateChanged
 
 
 class Missed(msgspec.Struct, frozen=True):

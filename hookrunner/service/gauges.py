@@ -1,6 +1,6 @@
 """How things are at the moment that Prometheus asks: the queue, the engines, the containers."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from hookrunner.core.matching import Known
 from hookrunner.core.standing import Standing, standing
-from hookrunner.model import Container, Status, Step
+from hookrunner.model import Container, MonitorState, Status, Step
 from hookrunner.service.dispatcher import Dispatcher
 from hookrunner.service.holding import Holding
 from hookrunner.service.watcher import Watcher
@@ -53,6 +53,7 @@ class Gauges(Collector):
         yield from self._queue()
         yield from self._engines()
         yield from self._containers()
+        yield self._monitored()
         yield _gauge(
             "hookrunner_store_bytes",
             "Bytes that the database takes on the disk, its log included.",
@@ -151,6 +152,22 @@ class Gauges(Collector):
                 found.add_metric([project], marked[name][project])
             yield found
         yield from since.values()
+
+    def _monitored(self) -> Metric:
+        states: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for container in self._known().inventory:
+            if container.monitored is not None:
+                states[container.project][container.monitored.state] += 1
+        monitored = GaugeMetricFamily(
+            "hookrunner_containers_monitored",
+            "Containers by what `container --monitor` said last.",
+            None,
+            ["project", "state"],
+        )
+        for project, counts in sorted(states.items()):
+            for state in MonitorState:
+                monitored.add_metric([project, state], counts[state])
+        return monitored
 
 
 _MARKS = {

@@ -105,8 +105,13 @@ class Images:
             asked=is_told or asked.document is not None,
             project=project,
         )
-        wrapped = bool(methods) and await self._has_shell(container)
-        return replace(container, metadata=found, methods=methods, wrapped=wrapped)
+        probes = metadata.probes(
+            found, has_program=has_program, asked=is_told or asked.document is not None
+        )
+        wrapped = bool(methods or probes) and await self._has_shell(container)
+        return replace(
+            container, metadata=found, methods=methods, probes=probes, wrapped=wrapped
+        )
 
     async def has_program(self, container: Container) -> bool:
         """Look whether `container` is on the PATH, without running anything.

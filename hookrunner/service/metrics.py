@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 
 from hookrunner import __version__
-from hookrunner.model import Action, Outcome, Run, Status, Step
+from hookrunner.model import Action, Outcome, Probe, Run, Status, Step
 from hookrunner.service.feed import Change, RunChange
 
 _DURATIONS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
@@ -114,6 +114,12 @@ class Metrics:
             ("kind", "to", "result"),
             registry=self.registry,
         )
+        self._calls = Counter(
+            "hookrunner_container_calls",
+            "Calls of `container --monitor` and `--metrics`, by how they ended.",
+            ("call", "result"),
+            registry=self.registry,
+        )
         self.followers = Gauge(
             "hookrunner_followers",
             "Streams of output and of changes that are followed now.",
@@ -127,6 +133,8 @@ class Metrics:
         version = Info("hookrunner", "The program.", registry=self.registry)
         version.info({"version": __version__})
         ProcessCollector(registry=self.registry)
+        for probe in Probe:
+            self._calls.labels(probe, "ended")
         for source in sources:
             for answer in ("202", "200"):
                 self._deliveries.labels(source, answer)
@@ -171,6 +179,10 @@ class Metrics:
             result: ``sent``, ``failed``, ``given up``.
         """
         self._sent.labels(kind, to, result).inc()
+
+    def called(self, call: str, result: str) -> None:
+        """Count a call of ``container --monitor`` or ``--metrics``."""
+        self._calls.labels(call, result).inc()
 
     def lost(self, engine: str) -> None:
         """Count the loss of an engine."""

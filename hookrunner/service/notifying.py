@@ -14,12 +14,20 @@ from hookrunner.adapters.outgoing import Sender
 from hookrunner.config import Notify
 from hookrunner.core.history import ContainerState
 from hookrunner.core.masking import mask_value
-from hookrunner.core.notices import TEXT, TITLE, Conditions, Notice, What, fill
+from hookrunner.core.notices import (
+    TEXT,
+    TITLE,
+    Conditions,
+    Notice,
+    What,
+    fill,
+    monitored,
+)
 from hookrunner.core.tokens import reaches, reaches_all
 from hookrunner.errors import ConfigError, OutgoingError, SignatureError
 from hookrunner.forges.signature import sign_standard
-from hookrunner.model import Outgoing, Step
-from hookrunner.service.feed import Change
+from hookrunner.model import Container, Outgoing, Step
+from hookrunner.service.feed import Change, StateChanged
 from hookrunner.service.metrics import Metrics
 from hookrunner.service.outbox import Outbox, check
 from hookrunner.service.settings import Settings
@@ -99,6 +107,8 @@ class Notifying:
 
     def observe(self, change: Change) -> None:
         """Take a change from the feed."""
+        if isinstance(change, StateChanged):
+            self._take_state(change.container)
         if not isinstance(change, Step) or not change.status.is_final:
             return
         found = self._conditions.take(change)
@@ -118,6 +128,32 @@ class Notifying:
                 reason=change.reason or "",
                 run=change.run,
                 url=self._url(change.run),
+            )
+        )
+
+    def _take_state(self, container: Container) -> None:
+        """Take how a container says that it is."""
+        told = container.monitored
+        if told is None:
+            return
+        subject, condition = monitored(container.engine, container.name, told.state)
+        found = self._conditions.change(subject, condition)
+        if found is None:
+            return
+        public_url = self._settings.config.public_url
+        place = f"{container.engine}/{container.name}"
+        self._tell(
+            Notice(
+                id=new_id(datetime.now(UTC)),
+                what=found[0],
+                before=found[1],
+                subject=subject,
+                project=container.project,
+                container=container.name,
+                host=container.engine,
+                action=subject[-1],
+                reason=told.text,
+                url=f"{public_url}/containers/{place}" if public_url else "",
             )
         )
 
@@ -200,7 +236,7 @@ class Notifying:
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "data": {
                 **notice.values(),
-                "recovers_from": notice.before,
+                "recovers_from": notice.before[-1] if notice.before else None,
                 "title": title,
                 "text": text,
             },
@@ -224,7 +260,7 @@ def _wants(receiver: Notify, notice: Notice) -> bool:
     wanted = {event.value for event in receiver.events}
     if notice.what.value not in wanted:
         return False
-    if notice.before is not None and notice.before.value not in wanted:
+    if notice.before and not wanted.intersection(notice.before):
         return False
     pattern = ",".join(receiver.projects)
     return reaches(pattern, notice.project) if notice.container else reaches_all(pattern)

@@ -319,6 +319,7 @@ class Watcher:
                 gitrefs=state.gitrefs,
                 dirty=state.dirty,
                 validity=state.validity,
+                monitored=state.monitored,
             )
         else:
             known = replace(known, current_gitref=known.gitref)

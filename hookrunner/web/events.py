@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from hookrunner.core.standing import standing
 from hookrunner.model import Container, Delivery, Step
@@ -87,7 +88,8 @@ class Watching:
         compared = standing(one, self._services.intake.known)
         hold = self._services.holding.places().get((one.engine, one.name))
         last = (step.id, step.status) if step else None
-        return (one, compared, hold, last)
+        state = one.monitored.changes if one.monitored else None  # not its line of each minute
+        return (replace(one, monitored=None), state, compared, hold, last)
 
 
 def position(services: Services) -> str:

@@ -1,7 +1,7 @@
-"""``GET /metrics``: hookrunner's own figures, for Prometheus."""
+"""``GET /metrics``: figures for Prometheus, hookrunner's own and those of containers."""
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 
 from hookrunner.config import Door
 from hookrunner.errors import ForbiddenError
@@ -29,6 +29,32 @@ async def metrics(request: web.Request) -> web.Response:
         UnauthorizedError: It needs a token here.
         ForbiddenError: The token is for some projects, and the figures are of all.
     """
+    await _let_in(request)
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    text = encode(request.app[SERVICES].metrics.registry)
+    return _answered(text, content_type)
+
+
+async def containers(request: web.Request) -> web.Response:
+    """Answer with what the containers say of themselves, in the text format.
+
+    Raises:
+        UnauthorizedError: As `metrics`.
+        ForbiddenError: As `metrics`.
+    """
+    await _let_in(request)
+    probing = request.app[SERVICES].probing
+    text = await probing.scrapes.exposition() if probing is not None else ""
+    return _answered(text.encode(), CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _answered(text: bytes, content_type: str) -> web.Response:
+    response = web.Response(body=text, headers={"Content-Type": content_type})
+    response.enable_compression()
+    return response
+
+
+async def _let_in(request: web.Request) -> None:
     if not request.app[METRICS_ALONE]:
         caller = await authorised(request, "read")
         request.pop(CALLER)  # else each look would add to the audit log, for ever
@@ -38,11 +64,6 @@ async def metrics(request: web.Request) -> web.Response:
                 hint="use a token that was made without --project, or an address of its own:"
                 " `listen: [{address: ..., serves: [metrics]}]`",
             )
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    text = encode(request.app[SERVICES].metrics.registry)
-    response = web.Response(body=text, headers={"Content-Type": content_type})
-    response.enable_compression()
-    return response
 
 
 async def count(request: web.Request, response: web.StreamResponse) -> None:

@@ -37,7 +37,10 @@ _ROUTES: Mapping[Served, list[web.RouteDef]] = {
     ],
     Served.api: [one.route for one in OPERATIONS],
     Served.page: list(ROUTES),
-    Served.metrics: [web.get("/metrics", metrics.metrics)],
+    Served.metrics: [
+        web.get("/metrics", metrics.metrics),
+        web.get("/metrics/containers", metrics.containers),
+    ],
 }
 _ALWAYS = [
     web.get("/healthz", health.healthy),

@@ -21,6 +21,7 @@ from hookrunner.service.housekeeping import Housekeeping
 from hookrunner.service.intake import Intake
 from hookrunner.service.metrics import Metrics
 from hookrunner.service.notifying import Notifying
+from hookrunner.service.probing import Probing
 from hookrunner.service.settings import Secrets, Settings
 from hookrunner.service.watcher import Watcher
 from hookrunner.web.links import Links
@@ -44,6 +45,7 @@ class Services(Struct, frozen=True, kw_only=True):
         certificate: The server's own, where it has one.
         refusals: The last requests that were refused, newest last.
         notifying: Tells people; None where nothing runs.
+        probing: Asks containers how they are; None where nothing runs.
         is_offline: Nothing runs here: the records are only read.
     """
 
@@ -65,6 +67,7 @@ class Services(Struct, frozen=True, kw_only=True):
     links: Links = field(default_factory=Links)
     is_offline: bool = False
     notifying: Notifying | None = None
+    probing: Probing | None = None
 
     def need_server(self) -> None:
         """Refuse what only a server can do.

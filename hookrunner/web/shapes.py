@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from hookrunner.core.findings import Level
-from hookrunner.model import Action, Outcome, Status, Trigger
+from hookrunner.model import Action, Monitored, Outcome, Status, Trigger
 
 T = TypeVar("T")
 
@@ -105,6 +105,7 @@ class Container(Shape, frozen=True, kw_only=True):
     behind_since: datetime | None
     valid: bool | None
     valid_since: datetime | None
+    monitor: Monitored | None
     image_behind: bool | None
     dirty: bool
     held: bool

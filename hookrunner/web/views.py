@@ -16,6 +16,7 @@ from hookrunner.core.standing import standing
 from hookrunner.model import (
     Container,
     Delivery,
+    Monitored,
     Outcome,
     Phase,
     PushReceipt,
@@ -163,6 +164,7 @@ class Views:
             behind_since=compared.behind_since,
             valid=validity.valid if validity else None,
             valid_since=validity.since if validity else None,
+            monitor=self.monitor(container.monitored),
             image_behind=compared.image_behind,
             dirty=container.dirty,
             held=(container.engine, container.name) in self._holding.places(),
@@ -175,6 +177,13 @@ class Views:
             last_step=self.step(last_step) if last_step else None,
             origins=origins | container.runtime.origins if whole else UNSET,
         )
+
+    def monitor(self, told: Monitored | None) -> Monitored | None:
+        """How a container says that it is."""
+        if told is None:
+            return None
+        changes = (replace(one, text=self.masked(one.text)) for one in told.changes)
+        return replace(told, text=self.masked(told.text), changes=tuple(changes))
 
     def verdict(self, verdict: Verdict) -> shapes.Verdict:
         """One verdict."""

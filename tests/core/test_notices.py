@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hookrunner.core.notices import TEXT, TITLE, Conditions, Notice, What, fill
-from hookrunner.model import Action, Outcome, Status, Step, Trigger
+from hookrunner.core.notices import TEXT, TITLE, Conditions, Notice, What, fill, monitored
+from hookrunner.model import Action, MonitorState, Outcome, Status, Step, Trigger
 
 UPDATED = (Status.succeeded, Outcome.updated)
 ERROR = (Status.failed, Outcome.error)
@@ -79,3 +79,19 @@ def test_templates_have_one_line_for_each_field_and_no_code():
     assert fill(TITLE, notice) == "hookrunner: failure in bind"
     assert fill("$reason", notice) == "$project {0.__class__} Subject: evil"
     assert len(fill(TEXT, notice).splitlines()) == 2
+
+
+def test_a_container_that_says_otherwise_recovers_from_all_that_it_said():
+    conditions = Conditions()
+    said = [MonitorState.warning, MonitorState.critical, MonitorState.warning, MonitorState.ok]
+
+    found = [conditions.change(*monitored("local", "bind", state)) for state in said]
+
+    assert [one[0] for one in found] == [
+        What.warning,
+        What.critical,
+        What.warning,
+        What.recovery,
+    ]
+    assert found[-1][1] == (What.critical, What.warning)
+    assert conditions.change(*monitored("local", "bind", MonitorState.ok)) is None

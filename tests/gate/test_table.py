@@ -10,7 +10,7 @@ from hookrunner.config import Commands, Project
 from hookrunner.core import commands
 from hookrunner.gate import table
 from hookrunner.gate.table import Table
-from hookrunner.model import Action, Push, Step, Trigger
+from hookrunner.model import Action, Probe, Push, Step, Trigger
 from hookrunner.units import new_id
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -66,6 +66,10 @@ def test_whatever_the_server_executes_is_in_the_table_of_the_same_commands(
     assert allowed.problem(table.gitref(own).argv, asked, own.user) is None
     stop = {"HOOKRUNNER_STOP": STEP.id}
     assert allowed.problem(table.recovery(own).argv, stop, own.user) is None
+    for probe in Probe:
+        said = table.probe(probe, own)
+        assert allowed.problem(said.argv, {"HOOKRUNNER_STEP": STEP.id}, said.user) is None
+        assert allowed.problem(said.argv, {}, said.user) is not None
 
 
 @given(OWN, st.sampled_from(Action))

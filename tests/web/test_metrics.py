@@ -27,10 +27,10 @@ listen:
 """
 
 
-async def scrape(url, **headers):
+async def scrape(url, path="/metrics", **headers):
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{url}/metrics", headers=headers) as answer,
+        session.get(f"{url}{path}", headers=headers) as answer,
     ):
         return answer.status, await answer.text()
 
@@ -77,14 +77,22 @@ async def test_an_address_of_its_own_needs_no_token_and_serves_nothing_else(door
                     assert answer.status in {404, 405}
 
 
-async def test_elsewhere_it_needs_a_token_that_is_for_everything(door):
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/metrics", "hookrunner_deliveries_total"),
+        ("/metrics/containers", "hookrunner_container_metrics_up"),
+    ],
+)
+async def test_elsewhere_it_needs_a_token_that_is_for_everything(door, path, shown):
     async with door() as client:
-        nobody = await scrape(client.url)
-        some = await scrape(client.url, Authorization=f"Bearer {await token(client, 'www')}")
-        reader = await scrape(client.url, Authorization=f"Bearer {await token(client)}")
+        some, all_ = await token(client, "www"), await token(client)
+        nobody = await scrape(client.url, path)
+        some = await scrape(client.url, path, Authorization=f"Bearer {some}")
+        reader = await scrape(client.url, path, Authorization=f"Bearer {all_}")
 
     assert [nobody[0], some[0], reader[0]] == [401, 403, 200]
-    assert "hookrunner_deliveries_total" in reader[1]
+    assert shown in reader[1]
 
 
 async def test_reading_it_does_not_grow_the_audit_log(door):
@@ -192,6 +200,7 @@ async def test_dashboard_and_alerts_ask_for_metrics_that_are_there(door):
 async def test_every_metric_is_in_its_document(door):
     async with door(OWN) as client:
         _, text = await scrape(client.addresses[1])
+        text += (await scrape(client.addresses[1], "/metrics/containers"))[1]
     document = (ROOT / "hookrunner/docs/metrics.md").read_text()
 
     shown = set(re.findall(r"`(hookrunner_\w+)`", document))

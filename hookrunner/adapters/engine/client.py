@@ -200,6 +200,7 @@ class Engine(Looking):
         user: str | None = None,
         timeout: float,  # noqa: ASYNC109 - not an error but a result
         limit: int = RUN_LIMIT,
+        ends_at_limit: bool = False,
     ) -> tuple[int | None, bytes]:
         """Run a short command, such as ``container --metadata``.
 
@@ -215,9 +216,10 @@ class Engine(Looking):
             timeout: Seconds from its start to the end of its output. A command that takes
                 longer is left alone, not stopped.
             limit: How much of stdout is kept, in bytes; the rest is read and dropped.
+            ends_at_limit: Nothing is read beyond that, and the command is left alone.
 
         Returns:
-            The exit code, or None where it did not end in time or never started; stdout.
+            The exit code, or None where it was left alone or never started; stdout.
 
         Raises:
             As `create_exec` and `start_exec`.
@@ -237,6 +239,8 @@ class Engine(Looking):
                     async for chunk in chunks:
                         if chunk.stream is Stream.stdout:
                             output += chunk.data[: limit - len(output)]
+                        if ends_at_limit and len(output) == limit:
+                            return None, bytes(output)
             except TimeoutError:
                 return None, bytes(output)
         return await self._exit_code(exec_id), bytes(output)

@@ -126,7 +126,12 @@ def view(
         whole: With all of the metadata.
     """
     step = last.get((container.engine, container.name))
-    return services.views.container(container, services.intake.known, step, whole=whole)
+    told = services.views.container(container, services.intake.known, step, whole=whole)
+    scrape = services.probing.scrapes.of(container) if services.probing else None
+    if scrape is None or scrape.problem is None:
+        return told
+    problem = services.views.masked(f"its metrics: {scrape.problem}")
+    return msgspec.structs.replace(told, problems=[*told.problems, problem])
 
 
 async def last_steps(services: Services) -> LastSteps:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hookrunner.adapters.store import DeliveryQuery, RunQuery
 from hookrunner.core.standing import standing
-from hookrunner.model import Container, Status, Step
+from hookrunner.model import Container, MonitorState, Status, Step
 from hookrunner.service.following import Output
 from hookrunner.web import shapes
 from hookrunner.web.api.containers import LastSteps, last_steps, listed
@@ -161,16 +161,17 @@ async def _wrong_here(look: Look[Nothing]) -> list[Wrong]:
 def _wrong_containers(
     services: Services, shown: Sequence[Container], last: LastSteps
 ) -> list[Wrong]:
-    """Containers whose last step failed, which are invalid, behind, or of odd metadata.
+    """Containers that are unwell, invalid, behind, of odd metadata, or whose last step failed.
 
     What is odd in the same way is told once: it comes from one image, or from one hand.
     """
-    found = []
+    found: list[Wrong] = []
     odd: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for one in shown:
         step = last.get((one.engine, one.name))
         name, place = services.views.name(one.engine, one.name), f"{one.engine}/{one.name}"
         link = f"containers/{place}"
+        found += _ailing(services, one, name, link)
         if step is not None and KINDS[step.status] == "bad":
             found.append(
                 Wrong(
@@ -217,6 +218,20 @@ def _wrong_containers(
             Wrong(kind="warn", word="metadata", title=names + more, reason=problem, link=at)
         )
     return found
+
+
+def _ailing(services: Services, one: Container, name: str, link: str) -> Iterable[Wrong]:
+    """What a container itself says is wrong with it."""
+    told = one.monitored
+    if told is not None and told.state is not MonitorState.ok:
+        yield Wrong(
+            kind="bad" if told.state is MonitorState.critical else "warn",
+            word=told.state,
+            title=name,
+            reason=services.views.masked(told.text),
+            link=link,
+            at=told.since,
+        )
 
 
 ROUTES = (now,)
