@@ -19,7 +19,7 @@ layer    modules                         may do
          ``gate``                        the process before the engine, and its table
 2        ``adapters``                    the outside: engine, store, spool, credentials
 1        ``kit``                         what goes into images: texts and bytes
-1        ``core``, ``forges``            decisions: pure functions and reducers
+1        ``core``, ``forges``, ``chat``  decisions: pure functions and reducers
 0        ``config``, ``model``,          values only
          ``units``, ``errors``
 ======== =============================== ==============================================

@@ -14,7 +14,7 @@ import structlog
 
 from hookrunner import __version__
 from hookrunner.adapters.certificate import Certificate
-from hookrunner.adapters.credentials import load_notify_secrets, load_secrets, load_tokens
+from hookrunner.adapters.credentials import load_secrets
 from hookrunner.adapters.descriptors import raise_limit
 from hookrunner.adapters.logs import configure
 from hookrunner.adapters.outgoing import Sender
@@ -29,6 +29,7 @@ from hookrunner.core.repository import host_aliases
 from hookrunner.errors import HookrunnerError
 from hookrunner.model import Step
 from hookrunner.service.again import Again
+from hookrunner.service.answering import Answering
 from hookrunner.service.broadcast import Broadcast
 from hookrunner.service.catchup import Catchup
 from hookrunner.service.dispatcher import Dispatcher
@@ -40,13 +41,13 @@ from hookrunner.service.holding import Holding
 from hookrunner.service.housekeeping import Housekeeping
 from hookrunner.service.intake import Intake
 from hookrunner.service.metrics import Metrics
-from hookrunner.service.notifying import check_receivers
 from hookrunner.service.planner import Planner
 from hookrunner.service.probing import Probing
 from hookrunner.service.pulse import Pulse
 from hookrunner.service.recorder import Recorder
+from hookrunner.service.secrets import load_carried, load_checked
 from hookrunner.service.settings import Carried, Secrets, Settings
-from hookrunner.service.sources import check_extras, mark_weaker
+from hookrunner.service.sources import mark_weaker
 from hookrunner.service.tasks import tasks
 from hookrunner.service.telling import begin_telling
 from hookrunner.service.upkeep import Upkeep
@@ -81,7 +82,7 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
     Raises:
         HookrunnerError: It cannot start, or something that it rests on failed for good.
     """
-    secrets = _checked(config)
+    secrets, _ = load_checked(config, environ)
     configure(config.log)
     raise_limit()
     state = Path(config.state or "")
@@ -130,26 +131,9 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
     log.info("stopped")
 
 
-def _checked(config: Config) -> dict[str, tuple[bytes, ...]]:
-    """Make sure that a configuration can be put in force, and read its secrets.
-
-    Raises:
-        ConfigError: It cannot.
-    """
-    check_extras(config)
-    check_receivers(config.notify, load_notify_secrets(config.notify, environ))
-    return load_secrets(config.sources, environ)
-
-
 def _read_again(load: Callable[[], Config]) -> tuple[Config, Secrets, Carried]:
     config = load()
-    return config, _checked(config), _carried(config)
-
-
-def _carried(config: Config) -> Carried:
-    return Carried(
-        load_tokens(config.sources, environ), load_notify_secrets(config.notify, environ)
-    )
+    return config, *load_checked(config, environ)
 
 
 async def _reload_on_signal(reload: Reload) -> None:
@@ -190,7 +174,7 @@ async def _built(
 ) -> AsyncIterator[tuple[Services, Engines, asyncio.TaskGroup]]:
     """Build everything; order of entering is order of starting."""
     state = Path(config.state or "")
-    settings = Settings(config, secrets, _carried(config))
+    settings = Settings(config, secrets, load_carried(config, environ))
     certificate = None
     if config.tls is not None and not is_offline:
         certificate = await asyncio.to_thread(Certificate, config.tls)
@@ -298,8 +282,9 @@ async def _built(
         )
         housekeeping = Housekeeping(settings=settings, store=store, spool=spool)
         group.create_task(recorder.run(), name="recorder")
-        notifying, probing = None, None
+        notifying, probing, answering = None, None, None
         if not is_offline:
+            sender = await stack.enter_async_context(Sender.open())
             catchup = Catchup(
                 settings=settings,
                 store=store,
@@ -317,7 +302,7 @@ async def _built(
                 recorder=recorder,
                 feed=feed,
                 watchers=watchers,
-                sender=await stack.enter_async_context(Sender.open()),
+                sender=sender,
                 metrics=metrics,
                 group=group,
             )
@@ -332,6 +317,9 @@ async def _built(
                 group=group,
             )
             group.create_task(probing.run(), name="probing")
+            answering = Answering(
+                settings=settings, group=group, sender=sender, metrics=metrics
+            )
             group.create_task(housekeeping.run(), name="housekeeping")
         services = Services(
             settings=settings,
@@ -352,6 +340,7 @@ async def _built(
             is_offline=is_offline,
             notifying=notifying,
             probing=probing,
+            answering=answering,
         )
         yield services, engines, group
 

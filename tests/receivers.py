@@ -24,6 +24,7 @@ class Received:
     """
 
     def __init__(self, request, body, forge):
+        self.method = request.method
         self.path = request.raw_path
         self.headers = dict(request.headers)
         self.body = body

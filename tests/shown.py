@@ -157,6 +157,7 @@ ELSEWHERE = {
     r"hookrunner restore": "tests/operate/test_backup.py: restore",
     r"hookrunner check": "tests/system/test_check.py: --await-delivery",
     r"curl .*/api/v1/updates": "tests/system/test_manual.py: /updates",
+    r"curl .*/APPLICATION_ID/commands": "tests/web/test_chat.py: APPLICATION_ID",
     r"\./bot": "tests/system/test_chatbot.py: bot",
 }
 """Commands that no test runs as they are shown: what they begin with, and the file that runs

@@ -8,6 +8,7 @@ import msgspec
 from hookrunner.config import (
     DEFAULT_ENGINE,
     DEFAULT_STATE,
+    Chat,
     Config,
     Event,
     Project,
@@ -40,7 +41,7 @@ def test_example_without_its_comment_signs_shows_the_defaults():
     assert {one.projects for one in config.notify.values()} == {("*",)}
     assert {one.stream for one in config.sources.values()} == {False}
     entries = {"sources": {}, "notify": {}, "projects": {}, "state": None, "engines": {}}
-    entries |= {"tls": None}
+    entries |= {"tls": None, "chat": Chat()}
     assert msgspec.structs.replace(config, **entries) == Config()
 
 

@@ -10,6 +10,7 @@ it instead.
 import ast
 import configparser
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -30,7 +31,7 @@ from shown import (
     prose,
 )
 
-from hookrunner import app, model
+from hookrunner import model
 from hookrunner.cli import main
 from hookrunner.config import gate, loads
 from hookrunner.core.forge_access import setting_of
@@ -38,6 +39,7 @@ from hookrunner.core.notices import Notice, What
 from hookrunner.errors import ConfigError
 from hookrunner.forges import FORGES, Request
 from hookrunner.kit import recipe
+from hookrunner.service.secrets import load_checked
 
 KINDS = {
     "console": "its commands are parsed and run",
@@ -46,6 +48,7 @@ KINDS = {
     "ini gerrit": "read as git reads it",
     "ini systemd": "read as systemd reads it",
     "json delivery": "decoded by the forge `generic`",
+    "json discord": "its commands are understood (`tests/web/test_chat.py`)",
     "json notification": "has the keys of what is sent",
     "mermaid": "drawn from the table, or names modules",
     "sh": "read by a shell",
@@ -128,8 +131,7 @@ def test_a_configuration_is_one_of_the_server(block):
 def test_with_the_secrets_that_it_names_the_server_starts_with_it(block, tmp_path):
     config = loads(made(block.text, tmp_path), name=block.place)
 
-    app._checked(config)
-    app._carried(config)
+    load_checked(config, os.environ)
 
 
 @of("yaml wrong")

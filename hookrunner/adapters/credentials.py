@@ -9,7 +9,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from hookrunner.config import Notify, SecretReference, Source
+from hookrunner.config import Chat, Discord, Notify, SecretReference, Source
 from hookrunner.errors import ConfigError
 
 SECRET_BYTES_MIN = 16
@@ -92,6 +92,22 @@ def load_notify_secrets(
         ConfigError: As `load_secrets`.
     """
     return {name: _load(one.secrets[0], environment) for name, one in receivers.items()}
+
+
+def load_chat_secrets(
+    chat: Chat, environment: Mapping[str, str]
+) -> dict[str, tuple[bytes, ...]]:
+    """Read what proves that a chat asks, by platform: secrets, or the public key.
+
+    Raises:
+        ConfigError: As `load_secrets`.
+    """
+    return {
+        name: (one.public_key,)
+        if isinstance(one, Discord)
+        else tuple(_load(reference, environment) for reference in one.secrets)
+        for name, one in chat.configured().items()
+    }
 
 
 def _load(reference: SecretReference, environment: Mapping[str, str]) -> bytes:

@@ -49,7 +49,8 @@ class Sender:
         """
         host = urlsplit(request.url).hostname
         try:
-            async with self._session.post(
+            async with self._session.request(
+                request.method,
                 request.url,
                 data=request.body,
                 headers={**request.headers, **request.secret},

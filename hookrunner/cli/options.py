@@ -5,31 +5,11 @@ from typing import Any, TypeVar
 
 import click
 
+from hookrunner.core.selection import written_selector
+from hookrunner.errors import UsageError
 from hookrunner.units import parse_duration
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-KINDS = {"repository", "container", "image"}
-"""What a SELECTOR may name beside a project."""
-
-
-def parse_selector(text: str) -> dict[str, str]:
-    """Read a SELECTOR as the body of a request has it, such as ``{"image": "dns:1.2"}``.
-
-    A word before the first colon that names no kind is a part of the project's name.
-
-    Raises:
-        ValueError: The name is empty.
-    """
-    kind, colon, name = text.partition(":")
-    if not colon or kind not in KINDS:
-        kind, name = "project", text
-    if not name.strip():
-        raise ValueError(
-            f"{text!r} names nothing: say PROJECT, repository:NAME, container:NAME or"
-            " image:NAME"
-        )
-    return {kind: name}
 
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -45,9 +25,10 @@ def selector(
 ) -> dict[str, str] | None:
     """Read a SELECTOR. A callback of click's."""
     try:
-        return None if value is None else parse_selector(value)
-    except ValueError as error:
+        found = None if value is None else written_selector(value)
+    except UsageError as error:
         raise click.BadParameter(str(error), ctx, param) from error
+    return None if found is None else {found.kind: found.value}
 
 
 def _inherited(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

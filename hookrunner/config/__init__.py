@@ -4,6 +4,7 @@ Opens nothing: whoever calls `loads` has read the file, and whoever needs a secr
 it by its `SecretReference` (`hookrunner.adapters.credentials`).
 """
 
+from hookrunner.config.chat import Allow, Chat, ChatPlatform, Discord
 from hookrunner.config.loading import loads
 from hookrunner.config.notify import Event, Notify
 from hookrunner.config.operating import Log, LogFormat, LogLevel, Monitoring, Retention, Tls
@@ -34,8 +35,12 @@ __all__ = [
     "FORGES",
     "STATUS_APIS",
     "Access",
+    "Allow",
+    "Chat",
+    "ChatPlatform",
     "Commands",
     "Config",
+    "Discord",
     "Discover",
     "Door",
     "Event",

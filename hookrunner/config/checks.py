@@ -22,6 +22,7 @@ def check(config: Config, place: Places) -> None:
     _check_listen(config, place)
     _check_hosts(config, place)
     _check_statuses(config, place)
+    _check_chat(config, place)
 
 
 def _check_limits(config: Config, place: Places) -> None:
@@ -81,3 +82,14 @@ def _check_statuses(config: Config, place: Places) -> None:
                 hint="set `public_url` to the URL by which people reach this server",
                 **where,
             )
+
+
+def _check_chat(config: Config, place: Places) -> None:
+    for name, platform in config.chat.configured().items():
+        for index, allow in enumerate(platform.allow):
+            if not allow.users and not allow.channels:
+                raise ConfigError(
+                    "`allow` names neither `users` nor `channels`, which would be everybody",
+                    hint=f"whoever tries a command in {name} is told the ids",
+                    **place(("chat", name, "allow", index)),
+                )

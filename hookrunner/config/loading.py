@@ -28,14 +28,7 @@ from hookrunner.config.marks import (
     Size,
     Words,
 )
-from hookrunner.config.notify import Notify
-from hookrunner.config.schema import (
-    SECRETS,
-    Config,
-    Source,
-    StatusApi,
-    keys,
-)
+from hookrunner.config.schema import SECRETS, Config, Source, keys
 from hookrunner.config.secrets import SecretReference, secret_keys
 from hookrunner.config.values import parse_path, parse_variable
 from hookrunner.errors import ConfigError
@@ -45,17 +38,12 @@ VALUES_LIMIT = 100_000
 """Values that a file may come to, a guess. Aliases let a short text stand for many."""
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_NO_SECRET = (
-    "a secret does not belong in this file",
-    "use `secret_file: /path/of/a/file` or `secret_env: NAME_OF_A_VARIABLE`",
-)
 _REFUSED = {
-    (Source, "secret"): _NO_SECRET,
-    (Notify, "secret"): _NO_SECRET,
-    (StatusApi, "token"): (
-        "a token does not belong in this file",
-        "use `token_file: /path/of/a/file` or `token_env: NAME_OF_A_VARIABLE`",
-    ),
+    (kind, word): (
+        f"a {word} does not belong in this file",
+        f"use `{word}_file: /path/of/a/file` or `{word}_env: NAME_OF_A_VARIABLE`",
+    )
+    for kind, word in SECRETS.items()
 }
 KEYED = "standard-webhooks"
 """The forge whose sources need no secret beside a public key."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec.structs import FieldInfo
 
+from hookrunner.config.chat import Chat, Mattermost, Slack, Teams
 from hookrunner.config.marks import (
     Duration,
     Form,
@@ -328,6 +329,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             by a Unix socket. None by default: anybody can write that header.
         notify: Who is told when something fails, by names of the operator's choice.
         monitoring: How often containers are asked how they are.
+        chat: From which chats commands are taken, and who may do what there.
         tls: The server's own certificate; None: a proxy brings TLS, or nobody does.
         retention: How long what is over stays.
         projects: By name, as the containers' metadata says it.
@@ -356,6 +358,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Annotated[Network | Literal["unix"], Form(parse_proxy)], ...] = ()
     notify: Annotated[Mapping[str, Notify], Keys(parse_name)] = {}
     monitoring: Monitoring = Monitoring()
+    chat: Chat = Chat()
     tls: Tls | None = None
     retention: Retention = Retention()
     projects: Annotated[Mapping[str, Project], Keys(parse_project_name)] = {}
@@ -378,5 +381,8 @@ SECRETS: Mapping[type, str] = {
     Source: "secret",
     StatusApi: "token",
     Notify: "secret",
+    Slack: "secret",
+    Mattermost: "secret",
+    Teams: "secret",
 }
 """The structs that have secrets, and what these are called there."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from hookrunner.config import Config
+from hookrunner.config import Config, Door
 from hookrunner.core.eligibility import followed
 from hookrunner.core.findings import Finding, Level
 from hookrunner.core.inventory import EngineState
@@ -17,6 +17,7 @@ from hookrunner.core.metadata import INHERITED
 from hookrunner.core.nearness import closest
 from hookrunner.core.repository import matches_repository
 from hookrunner.core.standing import followed_repositories
+from hookrunner.core.tokens import reaches
 from hookrunner.model import Action, Container, Delivery, Verdict
 
 _HEADS = "refs/heads/"
@@ -44,6 +45,47 @@ def check_sources(config: Config, weaknesses: Mapping[str, str]) -> Iterator[Fin
             text=f"a weaker proof: {weakness}",
             remedy="`hookrunner help forges` says what keeps the risk small",
         )
+
+
+def check_chats(config: Config, known: Iterable[str]) -> Iterator[Finding]:
+    """Whether chats get through to us, and whether anybody there may do anything.
+
+    Args:
+        known: The projects of all containers.
+    """
+    for name, platform in config.chat.configured().items():
+        about, url = f"chat {name}", f"{config.public_url or 'https://HOST'}/chat/{name}"
+        if not any(Door.hooks in one.serves for one in config.listen):
+            yield Finding(
+                level=Level.wrong,
+                about=about,
+                text="no address serves its door",
+                remedy="let one of `listen:` serve hooks: chats come in there too",
+            )
+        if name != "mattermost" and not url.startswith("https://"):
+            yield Finding(
+                level=Level.wrong,
+                about=about,
+                text=f"it sends to https alone, and its URL would be {url}",
+                remedy="bring TLS, by `tls:` or a proxy, and set `public_url:` to it",
+            )
+        elif not platform.allow:
+            yield Finding(
+                level=Level.note,
+                about=about,
+                text=f"its URL is {url}, and nobody there may do anything yet",
+                remedy="try a command there: the answer has the ids for `allow:`",
+            )
+        else:
+            yield Finding(level=Level.ok, about=about, text=f"its URL is {url}")
+        told = {pattern for one in platform.allow for pattern in one.projects}
+        for pattern in sorted(told - {"*"}):
+            if not any(reaches(pattern, project) for project in known):
+                yield Finding(
+                    level=Level.note,
+                    about=about,
+                    text=f"no container is known of a project {pattern}, which `allow:` names",
+                )
 
 
 def check_engines(engines: Iterable[EngineState], counts: dict[str, int]) -> Iterator[Finding]:

@@ -52,6 +52,25 @@ def parse_selector(told: dict[str, str | None]) -> Selector:
     return Selector(kind, value or "")
 
 
+def written_selector(text: str) -> Selector:
+    """Read a selector as people write it: ``bind``, or ``image:dns:1.2``.
+
+    A word before the first colon that names no kind is a part of the project's name.
+
+    Raises:
+        UsageError: The name is empty.
+    """
+    kind, colon, name = text.partition(":")
+    if not colon or kind not in KINDS[1:]:
+        kind, name = "project", text
+    if not name.strip():
+        raise UsageError(
+            f"{text!r} names nothing: say PROJECT, repository:NAME, container:NAME or"
+            " image:NAME"
+        )
+    return Selector(kind, name)
+
+
 def select(
     inventory: Inventory,
     selector: Selector,

@@ -36,7 +36,7 @@ class CommitStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A POST request that is to be sent.
+    """A request that is to be sent.
 
     Attributes:
         url: Its beginning is always the operator's.
@@ -45,6 +45,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     body: bytes
+    method: str = "POST"
     headers: Mapping[str, str] = {}
     secret: Mapping[str, str] = {}
 

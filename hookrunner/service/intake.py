@@ -294,6 +294,7 @@ class Intake:
         reason: str | None,
         requested_by: str,
         may_reach: Callable[[Container], bool],
+        trigger: Trigger = Trigger.manual,
     ) -> Run:
         """Take a person's request.
 
@@ -312,7 +313,7 @@ class Intake:
         if not found:
             raise NothingMatchedError(f"nothing that runs matches {selector}", misses)
         return await self.begin(
-            Trigger.manual,
+            trigger,
             action,
             found,
             requested_by=requested_by,

@@ -174,7 +174,7 @@ class Metrics:
         """Count something that was told to others.
 
         Args:
-            kind: ``status``, ``notification``.
+            kind: ``status``, ``notification``, ``chat``.
             to: The receiver's name in the configuration.
             result: ``sent``, ``failed``, ``given up``.
         """

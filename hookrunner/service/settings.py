@@ -25,15 +25,17 @@ class Reloaded(Struct, frozen=True):
 
 
 class Carried(Struct, frozen=True):
-    """What outgoing requests carry to prove who sends them.
+    """The secrets beside those of sources.
 
     Attributes:
-        tokens: Of forges, by source.
-        notify: Of those who are notified, by name.
+        tokens: For forges, by source.
+        notify: For those who are notified, by name.
+        chat: Of chats, by platform: secrets, or a public key.
     """
 
     tokens: Mapping[str, str] = {}
     notify: Mapping[str, bytes] = {}
+    chat: Secrets = {}
 
 
 _NOTHING = Carried()
@@ -49,7 +51,7 @@ class Settings:
     Attributes:
         config: With `state` and `engines` filled in.
         secrets: Of `config`'s sources, no others.
-        carried: What outgoing requests carry, as `config` says.
+        carried: The other secrets that `config` names.
         known_secrets: Every secret since the start: output that has one in it is still shown
             after it was taken out of the configuration.
         masker: Masks them in whole texts.
@@ -62,11 +64,9 @@ class Settings:
         self.change(config, secrets, carried)
 
     def change(self, config: Config, secrets: Secrets, carried: Carried) -> None:
-        """Put another configuration in force, checked as a whole by the caller.
-
-        What outgoing requests carry is masked as well.
-        """
-        now = [one for several in secrets.values() for one in several]
+        """Put another configuration in force, checked as a whole by the caller."""
+        several = (*secrets.values(), *carried.chat.values())
+        now = [one for some in several for one in some]
         now += [*map(str.encode, carried.tokens.values()), *carried.notify.values()]
         self.known_secrets = tuple(dict.fromkeys((*self.known_secrets, *now)))
         self.config = config

@@ -1,4 +1,4 @@
-"""What the kinds of git servers that are configured need, and what they prove less."""
+"""What the git servers and chats that are configured need, and what they prove less."""
 
 from importlib.util import find_spec
 
@@ -7,27 +7,35 @@ import structlog
 from hookrunner.config import Config
 from hookrunner.errors import ConfigError
 from hookrunner.forges import FORGES, weaknesses
+from hookrunner.forges.ed25519 import NEEDS
 
 log = structlog.get_logger()
 
 
 def check_extras(config: Config) -> None:
-    """Make sure that what a source's forge needs is installed.
+    """Make sure that what forges and chats need is installed.
 
     Raises:
         ConfigError: It is not.
     """
+    if config.chat.discord is not None:
+        _check_installed("`chat.discord` needs, for Discord's signatures,", NEEDS)
     for name, source in config.sources.items():
         forge = FORGES[source.forge] if source.forge else None
         if forge is None or (forge.key_is_enough and source.public_key is None):
             continue
-        needs = forge.needs
-        if needs is not None and find_spec(needs[0]) is None:
-            raise ConfigError(
-                f"source `{name}` is of {source.forge}, whose signatures need the package"
-                f" {needs[0]}, which is not installed",
-                hint=f"pip install 'hookrunner[{needs[1]}]'",
-            )
+        if forge.needs is not None:
+            what = f"source `{name}` is of {source.forge}, whose signatures need"
+            _check_installed(what, forge.needs)
+
+
+def _check_installed(what: str, needs: tuple[str, str]) -> None:
+    package, extra = needs
+    if find_spec(package) is None:
+        raise ConfigError(
+            f"{what} the package {package}, which is not installed",
+            hint=f"pip install 'hookrunner[{extra}]'",
+        )
 
 
 def mark_weaker(config: Config) -> None:

@@ -62,7 +62,7 @@ async def receive(request: web.Request) -> web.StreamResponse:
         request.app[CONNECTIONS].keep(request)
         if proved.secret:
             log.info("an old secret is in use", source=proved.source, number=proved.secret + 1)
-        senders.take(proved.source)
+        senders.take(f"source {proved.source}", config.sources[proved.source].rate)
         proof = Proof(
             source=proved.source,
             secret=proved.secret,

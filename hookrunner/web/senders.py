@@ -88,24 +88,25 @@ class Senders:
         if wait:
             raise TooManyError("too many requests whose proof does not hold", retry_after=wait)
 
-    def take(self, source: str) -> None:
-        """Count a delivery of a source.
+    def take(self, sender: str, rate: Rate | None) -> None:
+        """Count what somebody sent who is known.
+
+        Args:
+            sender: Such as ``source gitea``.
+            rate: What it may send; None is no limit.
 
         Raises:
-            TooManyError: It sends more than its `rate`.
+            TooManyError: It sends more.
         """
-        told = self._settings.config.sources.get(source)
-        if told is None or told.rate is None:
+        if rate is None:
             return
-        bucket = self._bucket(f"source {source}", told.rate)
-        wait = bucket.wait(source, time.monotonic())
+        bucket = self._bucket(sender, rate)
+        wait = bucket.wait(sender, time.monotonic())
         if wait:
             raise TooManyError(
-                f"the source {source} sends more than its rate",
-                retry_after=wait,
-                http_status=503,
+                f"the {sender} sends more than its rate", retry_after=wait, http_status=503
             )
-        bucket.add(source, time.monotonic())
+        bucket.add(sender, time.monotonic())
 
     def _bad(self) -> Buckets:
         return self._bucket("bad proofs", self._settings.config.limits.bad_proofs)

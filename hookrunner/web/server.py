@@ -12,10 +12,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from hookrunner.adapters.scratch import Scratch
+from hookrunner.chat import PLATFORMS
 from hookrunner.config import Door as Served
 from hookrunner.config import Listen, UnixAddress
 from hookrunner.errors import UnavailableError
-from hookrunner.web import audit, health, hooks, metrics, stream
+from hookrunner.web import audit, chat, health, hooks, metrics, stream
 from hookrunner.web.body import BODIES, Bodies
 from hookrunner.web.connections import CONNECTIONS, Connections, Site
 from hookrunner.web.middleware import problems
@@ -34,6 +35,7 @@ _ROUTES: Mapping[Served, list[web.RouteDef]] = {
         web.post("/hooks", hooks.receive),
         web.post("/hooks/{source:[^/]*}", hooks.receive),  # a slash at the end is no 404
         web.post("/hooks/{source}/{secret:.*}", hooks.receive),
+        *(web.post(f"/chat/{name}", chat.receive) for name in PLATFORMS),
     ],
     Served.api: [one.route for one in OPERATIONS],
     Served.page: list(ROUTES),

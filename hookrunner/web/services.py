@@ -13,6 +13,7 @@ from hookrunner.config import Config
 from hookrunner.core.inventory import Inventory
 from hookrunner.errors import UnavailableError
 from hookrunner.service.again import Again
+from hookrunner.service.answering import Answering
 from hookrunner.service.dispatcher import Dispatcher
 from hookrunner.service.feed import Feed
 from hookrunner.service.following import Following
@@ -46,6 +47,7 @@ class Services(Struct, frozen=True, kw_only=True):
         refusals: The last requests that were refused, newest last.
         notifying: Tells people; None where nothing runs.
         probing: Asks containers how they are; None where nothing runs.
+        answering: Answers chats; None where nothing runs.
         is_offline: Nothing runs here: the records are only read.
     """
 
@@ -68,6 +70,7 @@ class Services(Struct, frozen=True, kw_only=True):
     is_offline: bool = False
     notifying: Notifying | None = None
     probing: Probing | None = None
+    answering: Answering | None = None
 
     def need_server(self) -> None:
         """Refuse what only a server can do.

@@ -4,7 +4,6 @@ import pytest
 
 from hookrunner.cli.client import ERRORS, NothingMatchedError, problem
 from hookrunner.cli.lookup import choose, segment
-from hookrunner.cli.options import parse_selector
 from hookrunner.errors import HookrunnerError, NotFoundError, UsageError
 
 
@@ -31,26 +30,6 @@ def test_nothing_matched_keeps_the_verdicts():
 
     assert isinstance(error, NothingMatchedError)
     assert error.verdicts == [{"container": "a"}]
-
-
-@pytest.mark.parametrize(
-    ("text", "body"),
-    [
-        ("dns", {"project": "dns"}),
-        ("repository:ops/bind", {"repository": "ops/bind"}),
-        ("container:host/web-1", {"container": "host/web-1"}),
-        ("image:registry:5000/dns:1.2", {"image": "registry:5000/dns:1.2"}),
-        ("odd:name", {"project": "odd:name"}),
-    ],
-)
-def test_selectors(text, body):
-    assert parse_selector(text) == body
-
-
-@pytest.mark.parametrize("text", ["", " ", "container:", "image: "])
-def test_a_selector_names_something(text):
-    with pytest.raises(ValueError, match="names nothing"):
-        parse_selector(text)
 
 
 def test_a_part_of_an_id_may_be_its_beginning_or_end():

@@ -7,6 +7,7 @@ import pytest
 
 from hookrunner.config import loads
 from hookrunner.core.checking import (
+    check_chats,
     check_container,
     check_deliveries,
     check_engines,
@@ -227,3 +228,21 @@ def test_the_last_delivery_of_a_source_and_what_became_of_it(make_container):
     )
     assert strange.remedy == "hookrunner explain --delivery d1"
     assert (none.level, none.text) == (Level.note, "no delivery of it came yet")
+
+
+@pytest.mark.parametrize(
+    ("more", "level", "text"),
+    [
+        ("public_url: https://h.net", Level.note, "nobody there may do anything yet"),
+        ("public_url: http://h.net", Level.wrong, "it sends to https alone"),
+        ("listen: {address: '127.0.0.1:1', serves: [api]}", Level.wrong, "no address serves"),
+        ("", Level.note, "https://HOST/chat/slack"),
+    ],
+)
+def test_a_chat_that_gets_nowhere_is_told(more, level, text):
+    config = loads(f"chat: {{slack: {{secret_file: /s}}}}\n{more}", name="hookrunner.yaml")
+
+    first = next(check_chats(config, ["bind"]))
+
+    assert (first.level, first.about) == (level, "chat slack")
+    assert text in first.text

@@ -7,7 +7,7 @@ from hookrunner.core.history import History
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.matching import Known
 from hookrunner.core.repository import host_aliases
-from hookrunner.core.selection import Selector, parse_selector, select
+from hookrunner.core.selection import Selector, parse_selector, select, written_selector
 from hookrunner.errors import UsageError
 
 URL = "https://git.example.net/ops/docker_bind.git"
@@ -98,3 +98,23 @@ def test_exactly_one_is_to_be_named(told):
 def test_a_selector_is_written_as_it_is_read():
     assert str(parse_selector({"project": "bind"})) == "bind"
     assert str(parse_selector({"repository": "ops/x", "image": None})) == "repository:ops/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("dns", "project", "dns"),
+        ("repository:ops/bind", "repository", "ops/bind"),
+        ("container:host/web-1", "container", "host/web-1"),
+        ("image:registry:5000/dns:1.2", "image", "registry:5000/dns:1.2"),
+        ("odd:name", "project", "odd:name"),
+    ],
+)
+def test_a_selector_is_read_as_people_write_it(text, kind, value):
+    assert written_selector(text) == Selector(kind, value)
+
+
+@pytest.mark.parametrize("text", ["", " ", "container:", "image: "])
+def test_a_selector_names_something(text):
+    with pytest.raises(UsageError, match="names nothing"):
+        written_selector(text)

@@ -99,6 +99,7 @@ async def _findings(services: Services) -> AsyncIterator[Finding]:
         *checking.check_sources(services.config, weaknesses(services.config.sources)),
         *checking.check_engines(states, counts),
         *checking.check_deliveries(deliveries, services.intake.known),
+        *checking.check_chats(services.config, [one.project for one in inventory]),
     ):
         yield finding
     known = sorted(inventory, key=lambda c: (c.project, c.name, c.engine))

@@ -49,7 +49,7 @@ async def explain(ask: Ask[Nothing, ExplainRequest]) -> web.Response:
     await services.listed()
     if asked.push is not None:
         ask.concerns(f"{asked.push.repository} {asked.push.ref}")
-        told = _explained(services, caller, asked.push, asked.source)
+        told = explained(services, caller, asked.push, asked.source)
         return ask.answer(
             shapes.Explanation(
                 ignored=told.ignored,
@@ -64,7 +64,7 @@ async def explain(ask: Ask[Nothing, ExplainRequest]) -> web.Response:
         ask.concerns(f"delivery {asked.delivery}")
         delivery = await permitted_delivery(services, caller, asked.delivery)
         pushes = [
-            _explained(services, caller, receipt.push, delivery.source)
+            explained(services, caller, receipt.push, delivery.source)
             for receipt in delivery.pushes
         ]
         return ask.answer(
@@ -103,7 +103,7 @@ def _selected(services: Services, caller: Caller, asked: ExplainRequest) -> shap
     )
 
 
-def _explained(
+def explained(
     services: Services, caller: Caller, push: Push, source: str | None
 ) -> shapes.Explained:
     """All verdicts on a push, as far as the caller may see.
