@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
+import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hookrunner.config import (
 )
 from hookrunner.config.marks import Form
 from hookrunner.errors import ConfigError
+from hookrunner.web.documents import documents
 
 EXAMPLE = Path(__file__).parents[1] / "config" / "hookrunner.yaml"
 
@@ -35,6 +37,37 @@ def test_example_shows_every_key():
 
     missing = _keys_known(Config) - shown
     assert not missing
+
+
+DOCUMENT = documents()["configuration"]
+ROWS = re.findall(r"^\| (`[^|]*`) \| (?:`([^|]*)`)? ?\| .* \|$", DOCUMENT, re.MULTILINE)
+NAMED = r"(sources|engines|notify|projects|chat)\.[a-z_]+"
+
+
+def _example():
+    """The value of every key of the example, by its path."""
+
+    def walk(path, value):
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                yield from walk(f"{path}.{key}" if path else key, inner)
+        else:
+            yield re.sub(rf"^{NAMED}", r"\1.NAME", path), value
+
+    text = re.sub(r"(?m)^# ?", "", re.sub(r"(?m)^##.*\n", "", EXAMPLE.read_text()))
+    return dict(walk("", yaml.safe_load(text)))
+
+
+@pytest.mark.parametrize("path", sorted(_example()))
+def test_every_key_is_in_the_document_with_the_default_that_the_example_shows(path):
+    defaults = {
+        key: default for keys, default in ROWS for key in re.findall(r"`([^`]+)`", keys)
+    }
+
+    assert path in defaults, f"hookrunner/docs/configuration.md has no row for `{path}`"
+    default, value = defaults[path], _example()[path]
+    if default and path != "listen":  # which the example shows in its long form
+        assert value == default or value == yaml.safe_load(default)
 
 
 def _keys_shown(node: yaml.Node) -> list[str]:
