@@ -26,6 +26,7 @@ _KEY = "chat.teams.secret_file has to hold the security token of the outgoing we
 _SCHEME = "hmac "
 _MENTION = re.compile(r"<at\b[^<>]*>[^<>]*</at>")
 _TAG = re.compile(r"<[^<>]*>")
+_LINE_END = re.compile(r"\n(?![^<]*</pre>)")
 _MARKDOWN = re.compile(r"[\\`*_\[\]()#|~]")
 
 
@@ -119,7 +120,8 @@ def _prose(text: str) -> str:
 
 
 def _message(text: str, _is_public: bool) -> dict[str, str]:
-    return {"type": "message", "textFormat": "xml", "text": text.replace("\n", "<br>")}
+    """An answer; a line ends by a tag but within a block, which has no other tags in it."""
+    return {"type": "message", "textFormat": "xml", "text": _LINE_END.sub("<br>", text)}
 
 
 def _block(text: str) -> str:

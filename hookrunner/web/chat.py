@@ -30,7 +30,7 @@ from hookrunner.web.services import SERVICES
 
 log = structlog.get_logger()
 
-_LAST_WORD = 60.0
+LAST_WORD = 60.0
 """Seconds before the end of later answers in which it is said that there will be no more."""
 _BUSY = Message(prose=["Too many commands are being worked on: ask again in a while."])
 _FAILED = Message(prose=["Something went wrong here; the log says what."])
@@ -56,34 +56,11 @@ async def receive(request: web.Request) -> web.StreamResponse:
     """Take one command: ``POST /chat/slack``, ``mattermost``, ``discord`` or ``teams``."""
     services, platform = request.app[SERVICES], PLATFORMS[request.path.rpartition("/")[2]]
     began = asyncio.get_running_loop().time()
-    whole, secrets = services.config, services.settings.carried.chat
-    senders = request.app[SENDERS]
-    remote = client_address(request, whole.trusted_proxies)
-    owner = owner_of(remote)
-    with senders.watching(owner, remote, request.path):
-        config, answering = _open(platform, whole.chat.configured()), services.answering
-    async with request.app[BODIES].reading(request, owner, most=SMALL) as data:
-        told = Request(
-            headers=tuple(request.headers.items()), body=data, received_at=time.time()
-        )
-        if platform.is_test(told):
-            return web.json_response({})
-        with senders.watching(owner, remote, request.path):
-            platform.verify(told, secrets[platform.name])
-        request.app[CONNECTIONS].keep(request)
-        senders.take(f"chat {platform.name}", config.rate)
-        asked = platform.decode(told)
+    config, asked = await _proved(request, platform)
     if asked is None:
         return web.json_response(dict(platform.pong))
-    if answering is None:
+    if services.answering is None:
         raise UnavailableError("hookrunner is not running")
-    heard = _Heard(
-        platform,
-        asked,
-        answering,
-        place=_place(platform, asked, config, until=began + platform.lasts),
-        due=began + platform.patience,
-    )
     talk = Talk(services, platform, asked, config.allow)
     caller = talk.caller("read")
     if caller is None:
@@ -92,7 +69,42 @@ async def receive(request: web.Request) -> web.StreamResponse:
         )
     else:
         request[CALLER], request[ABOUT] = caller, " ".join(asked.text.split())
+    heard = _Heard(
+        platform,
+        asked,
+        services.answering,
+        place=_place(platform, asked, config, until=began + platform.lasts),
+        due=began + platform.patience,
+    )
     return await _answer(heard, talk, services.views.run_url)
+
+
+async def _proved(
+    request: web.Request, platform: Platform
+) -> tuple[ChatPlatform, Asked | None]:
+    """What is configured for the platform, and what it asks; None is a test of its own.
+
+    Raises:
+        DeliveryError: It is not proved to be from there, or not understood.
+        TooManyError: It comes too often.
+    """
+    services, senders = request.app[SERVICES], request.app[SENDERS]
+    whole, secrets = services.config, services.settings.carried.chat
+    remote = client_address(request, whole.trusted_proxies)
+    owner = owner_of(remote)
+    with senders.watching(owner, remote, request.path):
+        config = _open(platform, whole.chat.configured())
+    async with request.app[BODIES].reading(request, owner, most=SMALL) as data:
+        told = Request(
+            headers=tuple(request.headers.items()), body=data, received_at=time.time()
+        )
+        if platform.is_test(told):
+            return config, None
+        with senders.watching(owner, remote, request.path):
+            platform.verify(told, secrets[platform.name])
+        request.app[CONNECTIONS].keep(request)
+        senders.take(f"chat {platform.name}", config.rate)
+        return config, platform.decode(told)
 
 
 def _open(platform: Platform, configured: dict[str, ChatPlatform]) -> ChatPlatform:
@@ -172,7 +184,7 @@ async def _rest(
     if said.then is None or heard.place is None:
         return
     try:
-        async with asyncio.timeout_at(heard.place.until - _LAST_WORD):
+        async with asyncio.timeout_at(heard.place.until - LAST_WORD):
             ended = await said.then()
     except TimeoutError:
         ended = _unfinished(said.message, f"{heard.platform.title} takes no later answer")

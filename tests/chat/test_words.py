@@ -161,3 +161,11 @@ def test_colours_go_and_what_is_unseen_is_seen():
     shown = render(Message(prose=["a\nb"], block=block), PLATFORMS["discord"].markup)
 
     assert shown == "a b\n```\nred\\u0000 \\u202ereversed \\u200b\n    1\n```"
+
+
+def test_lines_end_in_teams_as_html_has_it():
+    message = Message(prose=["one", "two"], block=["a < b", "c"], link="https://h/r")
+
+    told = PLATFORMS["teams"].said(render(message, PLATFORMS["teams"].markup), False)
+
+    assert told["text"] == "one<br>two<br><pre>a &lt; b\nc</pre><br>https://h/r"

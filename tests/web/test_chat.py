@@ -21,7 +21,9 @@ from world import opened
 from hookrunner.chat import PLATFORMS
 from hookrunner.chat.commands import VERBS, parse
 from hookrunner.model import Outcome, Status
+from hookrunner.service import outbox
 from hookrunner.web.body import SMALL
+from hookrunner.web.chat import LAST_WORD
 
 pytestmark = pytest.mark.process
 
@@ -396,6 +398,31 @@ async def test_a_request_sends_nothing_elsewhere(tmp_path):
 
     assert other.received == []
     assert len(chat.receiver.received) == 1
+
+
+async def test_a_later_answer_that_does_not_arrive_is_sent_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(outbox, "_FIRST", 0.01)
+    async with chats(tmp_path) as chat:
+        chat.world.container("bind-1")
+        chat.receiver.refusals = [(500, {}, "out of order")]
+        await chat.ask("slack", "update bind")
+        await chat.cancel(await until(chat.waiting))
+        first, second = await chat.arrived(2)
+
+    assert first.body == second.body
+    assert "cancelled" in second.body["text"]
+
+
+async def test_a_run_that_outlasts_later_answers_says_so_before(tmp_path, monkeypatch):
+    short = msgspec.structs.replace(PLATFORMS["slack"], lasts=LAST_WORD + 0.05)
+    monkeypatch.setitem(PLATFORMS, "slack", short)
+    async with chats(tmp_path) as chat:
+        chat.world.container("bind-1")
+        await chat.ask("slack", "update bind")
+        [late] = await chat.arrived()
+        run = await chat.waiting()
+
+    assert f"Slack takes no later answer: ask me for 'logs {run}'." in late.body["text"]
 
 
 async def test_no_redirect_is_followed(tmp_path):
