@@ -81,9 +81,7 @@ class Dispatcher:
         self._upkeep = upkeep
         self._recorder = recorder
         self._group = group
-        self._live = LiveRuns(
-            recorder=recorder, spool=spool, broadcast=broadcast, feed=feed, group=group
-        )
+        self._live = LiveRuns(recorder=recorder, spool=spool, broadcast=broadcast, feed=feed)
         self._runner = Runner(
             spool=spool, inventory=inventory, history=history, broadcast=broadcast, group=group
         )

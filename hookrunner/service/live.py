@@ -3,8 +3,8 @@
 What their steps are now, and what follows for the run.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -27,11 +27,7 @@ class _LiveRun:
 
 
 class LiveRuns:
-    """Every change of a step passes here: to the record, to the run, to the readers.
-
-    Args:
-        group: Where the ends of runs are awaited.
-    """
+    """Every change of a step passes here: to the record, to the run, to the readers."""
 
     def __init__(
         self,
@@ -40,13 +36,11 @@ class LiveRuns:
         spool: Spool,
         broadcast: Broadcast,
         feed: Feed,
-        group: asyncio.TaskGroup,
     ) -> None:
         self._recorder = recorder
         self._spool = spool
         self._broadcast = broadcast
         self._feed = feed
-        self._group = group
         self._runs: dict[str, _LiveRun] = {}
 
     def __contains__(self, run_id: str) -> bool:
@@ -121,7 +115,9 @@ class LiveRuns:
                 self._recorder.put(runs=[live.run])
                 self._feed.tell(RunChange(live.run, tuple(live.steps.values())))
             if over and not _has_stuck(live):
-                self._group.create_task(self._let_go(run.id), name=f"end of {run.id}")
+                self._recorder.then(partial(self._let_go, run.id))
+                if status is not Status.superseded:
+                    self._recorder.hurry()
         self._broadcast.moved(run.id)
 
     def withdraw(self, run_id: str) -> bool:
@@ -134,13 +130,13 @@ class LiveRuns:
         )
         self._recorder.put(runs=[live.run])
         self._feed.tell(RunChange(live.run, ()))
-        self._group.create_task(self._let_go(run_id), name=f"end of {run_id}")
+        self._recorder.then(partial(self._let_go, run_id))
+        self._recorder.hurry()
         self._broadcast.moved(run_id)
         return True
 
-    async def _let_go(self, run_id: str) -> None:
-        """Forget a run once the store knows all of it."""
-        await self._recorder.flush()
+    def _let_go(self, run_id: str) -> None:
+        """Forget a run, now that the store knows all of it."""
         live = self._runs.get(run_id)
         if live is not None and live.run.finished_at is not None and not _has_stuck(live):
             del self._runs[run_id]

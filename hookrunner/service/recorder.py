@@ -1,11 +1,13 @@
 """What the dispatcher changed, on its way to the store: newest state wins, nothing is lost.
 
-The dispatcher decides in memory and goes on. Whoever must know that a change is on the disk
-waits for `flush`. While nothing can be written, changes wait here and are tried again.
+The dispatcher decides in memory and goes on. What nobody waits for is written a moment later,
+with what comes meanwhile, so that it takes no sync of the disk from pushes that are being
+accepted. Whoever must know that a change is on the disk waits for `flush`.
+While nothing can be written, changes wait here and are tried again.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import structlog
@@ -20,6 +22,10 @@ log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
 
+_MOMENT = 0.05
+"""Seconds that a change waits for others: two or three syncs of the disk. Long enough that
+pushes, each of which supersedes one, share them, and shorter than anybody looks again; a
+guess."""
 _RETRY = 1.0
 """Seconds between tries while the store fails; space on a disk returns by a person's hand."""
 
@@ -34,7 +40,8 @@ class Recorder:
         self._containers: dict[tuple[str, str], ContainerState] = {}
         self._attended: dict[tuple[str, str], Attended] = {}
         self._wake = asyncio.Event()
-        self._flushed: list[asyncio.Future[None]] = []
+        self._moment: asyncio.TimerHandle | None = None
+        self._after: list[Callable[[], None]] = []
 
     def put(
         self,
@@ -44,30 +51,45 @@ class Recorder:
         containers: Iterable[ContainerState] = (),
         attended: Iterable[Attended] = (),
     ) -> None:
-        """Record these soon."""
+        """Record these in a moment."""
         self._runs |= {run.id: run for run in runs}
         self._steps |= {step.id: step for step in steps}
         self._containers |= {(c.engine, c.container): c for c in containers}
         self._attended |= {(one.engine, one.container): one for one in attended}
+        self._write_later()
+
+    def _write_later(self) -> None:
+        if self._moment is None:
+            self._moment = asyncio.get_running_loop().call_later(_MOMENT, self.hurry)
+
+    def hurry(self) -> None:
+        """Write now what was put so far."""
+        if self._moment is not None:
+            self._moment.cancel()
+            self._moment = None
         self._wake.set()
 
+    def then(self, do: Callable[[], None]) -> None:
+        """Do something once all that was put so far is on the disk."""
+        self._after.append(do)
+        self._write_later()
+
     async def flush(self) -> None:
-        """Wait until all that was put so far is on the disk."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._flushed.append(waiter)
-        self._wake.set()
-        await waiter
+        """Have all that was put so far written now, and wait until it is on the disk."""
+        written = asyncio.Event()
+        self.then(written.set)
+        self.hurry()
+        await written.wait()
 
     async def run(self) -> None:
         """Write for ever."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            waiters, self._flushed = self._flushed, []
+            after, self._after = self._after, []
             await self._write()
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            for do in after:
+                do()
 
     async def _write(self) -> None:
         while self._runs or self._steps or self._containers or self._attended:
