@@ -1,12 +1,14 @@
 """Signed pushes, as a forge sends them."""
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import itertools
 import json
+import re
+import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SECRET = "a secret of the benchmark, long enough"
@@ -60,6 +62,16 @@ class Push:
             "X-Hub-Signature-256": f"sha256={proof}",
         }
 
+    @property
+    def head(self) -> bytes:
+        """The headers as they are sent."""
+        return "".join(f"{name}: {value}\r\n" for name, value in self.headers.items()).encode()
+
+    @property
+    def wire(self) -> bytes:
+        """All that is sent but for the first lines."""
+        return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(self.body), self.body)
+
     def send(self, address: tuple[str, int], path: str) -> bytes:
         """Send it over a connection of its own, as forges do, and read the answer to its end.
 
@@ -85,24 +97,42 @@ class Push:
 def send_all(
     pushes: Sequence[Push], address: tuple[str, int], path: str, *, connections: int
 ) -> None:
-    """Send many, over some connections that are kept, each taking its share in order."""
+    """Send many in order, as many at once as there are connections, which are kept.
 
-    def send(share: Sequence[Push]) -> None:
-        connection = http.client.HTTPConnection(*address)
-        for push in share:
-            push.send_over(connection, path)
-        connection.close()
+    It does as little as can be: what it takes of the machine, the server does not get.
 
-    with ThreadPoolExecutor(connections) as pool:
-        list(pool.map(send, [pushes[n::connections] for n in range(connections)]))
+    Raises:
+        RuntimeError: One was not taken.
+    """
+    with contextlib.ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_connection(address)) for _ in range(connections)
+        ]
+        for at in range(0, len(pushes), connections):
+            some = list(zip(sockets, pushes[at : at + connections], strict=False))
+            for one, push in some:
+                one.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\n%s" % (path.encode(), push.wire))
+            for one, _ in some:
+                if not (answer := _answer(one)).startswith(b"HTTP/1.1 20"):
+                    raise RuntimeError(f"{path}: {answer.decode(errors='replace')}")
+
+
+def _answer(connection: socket.socket) -> bytes:
+    answer = b""
+    while True:
+        answer += connection.recv(1 << 16)
+        head, end, body = answer.partition(b"\r\n\r\n")
+        told = re.search(rb"\r\nContent-Length: (\d+)", head) if end else None
+        if told and len(body) >= int(told[1]):
+            return answer
 
 
 def stock(path: Path, repository: str, count: int) -> None:
     """Write many pushes, each ready to be sent as it stands, for wrk."""
     with path.open("wb") as file:
         for push in itertools.islice(_endless(repository), count):
-            head = "".join(f"{name}: {value}\r\n" for name, value in push.headers.items())
-            file.write(b"%d %d\n" % (len(head), len(push.body)) + head.encode() + push.body)
+            head = push.head
+            file.write(b"%d %d\n" % (len(head), len(push.body)) + head + push.body)
 
 
 def _endless(repository: str) -> Iterator[Push]:

@@ -134,6 +134,7 @@ class Hookrunner(Server):
             },
             **(more or {}),
         }
+        self._keys = keys
         self._config = directory / "hookrunner.yaml"
         self._config.write_text(json.dumps(keys))
         super().__init__(
@@ -142,6 +143,12 @@ class Hookrunner(Server):
             directory / "log",
             "/readyz",
         )
+
+    def change(self, **keys: object) -> None:
+        """Put other keys of the configuration in force, without waiting until they are."""
+        self._keys |= keys
+        self._config.write_text(json.dumps(self._keys))
+        self.process.send_signal(signal.SIGHUP)
 
     def api(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         """Ask over the control socket; the decoded answer, or its bytes."""
