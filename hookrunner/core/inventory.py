@@ -88,7 +88,7 @@ class Inventory:
 
     def on(self, engine: str) -> list[Container]:
         """All containers of one engine."""
-        return [one for one in self._containers.values() if one.engine == engine]
+        return self.find("engine", [engine])
 
     def label(self, container: Container) -> str:
         """How people see its name: with the host in front where names repeat."""
@@ -102,7 +102,7 @@ class Inventory:
 
         Args:
             kind: ``repository`` (a key as text), ``path`` (a key's path), ``gitref``,
-                ``project``, ``image`` (an image's name), ``name``.
+                ``project``, ``image`` (an image's name), ``name``, ``engine``.
         """
         places: dict[Place, None] = {}
         for value in values:
@@ -140,6 +140,7 @@ class Inventory:
         return state
 
     def _entries_of(self, container: Container) -> Iterable[tuple[str, str]]:
+        yield "engine", container.engine
         yield "name", container.name
         if container.project:
             yield "project", container.project.lower()

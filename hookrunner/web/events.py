@@ -27,6 +27,11 @@ from hookrunner.web.stream import beating, follower, headers
 _REST = 0.1
 """Seconds from one look at the containers to the next, in which changes are collected: an
 engine that restarts tells of all of them at once, and a look at each costs what it costs."""
+_SHARE = 10
+"""A look at very many takes longer: then the next comes after so many times as long, so that
+no reader takes more than a tenth of the time."""
+_AT_ONCE = 200
+"""Containers that are looked at before others get their turn: some 2 ms."""
 
 Told = tuple[str, object]
 """An event's name, and what it says."""
@@ -68,7 +73,9 @@ class Watching:
         before, self._known = self._known, {}
         seen = await self._seen()
         last = {(step.engine, step.container): step for _, step in seen if step}
-        for one, step in seen:
+        for number, (one, step) in enumerate(seen):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             mark = self._known[one.id] = self._mark(one, step)
             if before.pop(one.id, None) != mark:
                 yield "container", view(self._services, one, last, whole=False)
@@ -115,7 +122,7 @@ async def changes(
     if last_event and era != feed.era:
         yield f"{feed.era}-{at}", ("gap", {})
     clock = asyncio.get_running_loop().time
-    looked = -math.inf
+    next_look = -math.inf
     while True:
         found, at = feed.since(at), feed.position
         has_moved = False
@@ -125,10 +132,11 @@ async def changes(
             if told is not None:
                 yield f"{feed.era}-{place}", told
         if has_moved:
-            await asyncio.sleep(looked + _REST - clock())
-            looked = clock()
+            await asyncio.sleep(next_look - clock())
+            began = clock()
             async for told in watching.moved():
                 yield f"{feed.era}-{at}", told
+            next_look = began + max(_REST, _SHARE * (clock() - began))
         await feed.wait(at)
 
 
