@@ -304,11 +304,15 @@ class Server:
             _, found = await self.api("GET", "/containers")
             known = {one["name"]: one for one in found["items"]}
             return all(
-                site.container in known and known[site.container]["current_gitref"]
-                for site in sites
+                site.container in known and _was_asked(known[site.container]) for site in sites
             )
 
         await until(look)
+
+
+def _was_asked(container):
+    """Whether it said what it serves: it is never what the image was built from."""
+    return container["current_gitref"] not in {None, container["gitref"]}
 
 
 @pytest.fixture
