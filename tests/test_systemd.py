@@ -14,6 +14,7 @@ from hookrunner.units import parse_duration
 
 UNITS = Path(__file__).parents[1] / "systemd"
 UNIT = UNITS / "hookrunner.service"
+EXAMPLES = sorted(UNITS.parent.glob("config/examples/*/hookrunner-*.timer"))
 PROGRAM = "/opt/hookrunner/bin/hookrunner"
 TIMEOUT = 60.0
 EXPOSURE = 1.5
@@ -50,6 +51,18 @@ def analyze(tmp_path):
         )
 
     return run
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda unit: unit.name)
+def test_systemd_finds_nothing_wrong_with_the_examples(analyze, tmp_path, example):
+    for unit in example.parent.glob("hookrunner-*.*"):
+        text = re.sub("ExecStart=(?!/bin/sh)[^ \n]+", "ExecStart=/bin/true", unit.read_text())
+        (tmp_path / unit.name).write_text(text)
+
+    done = analyze("verify", "--man=no", f"./{example.name}")
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.process

@@ -32,6 +32,7 @@ COMMANDS = {
     "ps": "hookrunner.cli.ps",
     "release": "hookrunner.cli.hold",
     "reload": "hookrunner.cli.reload",
+    "report": "hookrunner.cli.report",
     "restore": "hookrunner.cli.backup",
     "retry": "hookrunner.cli.runs",
     "runs": "hookrunner.cli.runs",

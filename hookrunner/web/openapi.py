@@ -23,6 +23,7 @@ from hookrunner.web.api import (
     notifications,
     packages,
     reload,
+    report,
     runs,
     starting,
 )
@@ -39,6 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *packages.OPERATIONS,
     *events.OPERATIONS,
     *check.OPERATIONS,
+    *report.OPERATIONS,
     *notifications.OPERATIONS,
     *tokens.OPERATIONS,
     *audit.OPERATIONS,

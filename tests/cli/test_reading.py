@@ -1,6 +1,7 @@
 """The commands that only read, against a server that speaks the contract, on a pipe."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -219,3 +220,41 @@ def test_a_delivery_that_an_old_secret_proved_says_so(api, run):
 
     assert "number 2 of its source's list: the sender still has the old one" in shown
     assert "198.51.100.7" in shown
+
+
+def test_report_asks_for_the_time_and_prints_text_json_or_a_page(api, run):
+    told = {
+        "since": "2026-01-01T00:00:00Z",
+        "until": "2026-01-02T00:00:00Z",
+        "url": None,
+        "runs": {"failed": 1},
+        "is_cut": False,
+        "containers": 1,
+        "engines_away": [],
+        "updated": [],
+        "behind": [],
+        "images": [],
+        "ailing": [],
+        "failed": [
+            {"project": "bind", "container": "dns-1", "host": "local", "action": "update"}
+            | {"times": 3, "status": "failed", "outcome": "invalid", "reason": f"zone {EVIL}"}
+            | {"at": "2026-01-01T01:00:00Z", "run": RUN, "is_over": True}
+        ],
+    }
+    api.reply("GET", "/api/v1/report", told)
+
+    text, raw, html = (
+        run("report", "--since", "7d", *more) for more in ((), ("--json",), ("--html",))
+    )
+
+    assert text.exit_code == 0, text.stderr
+    assert "1 run (1 failed), 1 container now" in text.stdout
+    assert "dns-1 (bind)  update failed (invalid), 3 times, well again" in text.stdout
+    assert "\\x1b]0;evil\\x07" in text.stdout
+    assert "Behind: none" in text.stdout
+    assert json.loads(raw.stdout) == told
+    assert html.stdout.startswith("<!doctype html>")
+    assert "\x1b" not in text.stdout + html.stdout
+    asked = datetime.fromisoformat(api.seen[0].query["since"])
+    assert abs(datetime.now(UTC) - asked - timedelta(days=7)) < timedelta(minutes=5)
+    assert run("report", "--html", "--json").exit_code == 2

@@ -16,7 +16,7 @@ from hookrunner.units import new_id
 SHORT, LONG = 6, 300
 """Examples of each operation. The long run, with the tool's own tables of what is odd, comes
 to more than 5,000 requests with a token, and more than 5,000 without."""
-TIMES = ("runs", "deliveries", "audit", "create")
+TIMES = ("runs", "deliveries", "audit", "report", "create")
 """Operations that take times: to the tool any text is one, so it cannot say which are valid."""
 REVOKES = "hr_what-the-fuzzer-revokes-with"
 CONFIG = """
