@@ -103,6 +103,8 @@ class Machine:
             stdout=subprocess.PIPE,
             text=True,
         ) as pusher:
-            yield found
-            self.run("touch", "/root/load.stop")
+            try:
+                yield found
+            finally:
+                self.run("touch", "/root/load.stop")
             found.update(json.loads(pusher.communicate(timeout=DEADLINE)[0]))

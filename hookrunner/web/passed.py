@@ -30,7 +30,8 @@ def share_out(
             raise ConfigError(
                 f"systemd listens on {_written(one)}, and `listen` has no such address",
                 hint="let both say the same: `listen` in the configuration, and ListenStream="
-                " in the socket's unit (systemctl edit hookrunner.socket)",
+                " in the socket's unit (systemctl edit hookrunner.socket), then"
+                " systemctl restart hookrunner.socket hookrunner",
             )
         shares[number].append(one)
     return shares

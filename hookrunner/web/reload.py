@@ -23,6 +23,7 @@ from hookrunner.web.services import Services
 log = structlog.get_logger()
 
 _RESTART = "restart hookrunner for it"
+_CLOSES = "that port closes while hookrunner restarts"
 
 
 class Reload:
@@ -80,7 +81,8 @@ class Reload:
         if config.tls is not None:
             await asyncio.to_thread(Certificate, config.tls)
         made = await self._engines.prepare(config.engines)
-        await self._door.change(config.listen)
+        for address in await self._door.change(config.listen):
+            kept.append(f"`hookrunner.socket`, which has no ListenStream={address}: {_CLOSES}")
         # From here on nothing can fail, and nothing waits.
         settings.change(config, secrets, carried)
         configure(config.log)

@@ -118,6 +118,7 @@ class Door:
         services.metrics.connections.set_function(lambda: connections.count)
         self._open: list[_Open] = []
         self._runners: list[web.AppRunner] = []
+        self._passed: Sequence[socket.socket] = ()
         self.is_kept = False
 
     @property
@@ -129,22 +130,45 @@ class Door:
             for found in one.site.sockets
         ]
 
-    async def change(
-        self, wanted: Sequence[Listen], passed: Sequence[socket.socket] = ()
-    ) -> None:
-        """Listen on these addresses, and on no others any more; all of them, or none.
-
-        An address that stays is not closed for a moment, and what is under way goes on.
+    async def take(self, wanted: Sequence[Listen], passed: Sequence[socket.socket]) -> None:
+        """Begin to listen on these addresses.
 
         Args:
             passed: Listening sockets that systemd made.
 
         Raises:
             ConfigError: One of them is of no configured address.
+            UnavailableError: An address cannot be listened on.
+        """
+        self._passed = passed
+        shares = await asyncio.to_thread(share_out, wanted, passed)
+        self.is_kept = all(shares)
+        await self._open_all(wanted, shares)
+
+    async def change(self, wanted: Sequence[Listen]) -> list[str]:
+        """Listen on these addresses, and on no others any more; all of them, or none.
+
+        An address that stays is not closed for a moment, and what is under way goes on. What
+        systemd listens on has to stay: who connects there would wait for ever, and the next
+        server would not start.
+
+        Returns:
+            The addresses that close while the server restarts, where systemd keeps others.
+
+        Raises:
+            ConfigError: Systemd listens on an address that is not wanted; all is as it was.
             UnavailableError: An address cannot be listened on; all is as it was.
         """
-        shares = await asyncio.to_thread(share_out, wanted, passed)
-        self.is_kept = self.is_kept or all(shares)
+        shares = await asyncio.to_thread(share_out, wanted, self._passed)
+        await self._open_all(wanted, [()] * len(wanted))
+        if not any(shares):
+            return []
+        pairs = zip(wanted, shares, strict=True)
+        return [str(listen.address) for listen, share in pairs if not share]
+
+    async def _open_all(
+        self, wanted: Sequence[Listen], shares: Sequence[Sequence[socket.socket]]
+    ) -> None:
         before = {str(one.listen.address): one for one in self._open}
         now: list[_Open] = []
         try:
@@ -171,7 +195,7 @@ class Door:
         """Stop accepting; what was accepted goes on."""
         for one in self._open:
             await one.site.stop()
-        self._open = []
+        self._open, self._passed = [], ()
         if self.is_kept:
             await self._counts.connections.all_heard()
 
@@ -210,7 +234,7 @@ async def serving(
     """
     door = Door(services)
     try:
-        await door.change(services.config.listen, passed)
+        await door.take(services.config.listen, passed)
         yield door
     finally:
         await door.cleanup()

@@ -209,30 +209,69 @@ def test_a_wrong_configuration_is_refused_on_reload_and_the_old_one_stays(machin
     machine.write("/etc/hookrunner/hookrunner.yaml", good)
 
 
-def test_a_mistake_in_the_configuration_is_told_and_not_tried_again(machine):
+def test_a_mistake_in_the_configuration_is_told_and_nothing_is_refused_until_it_is_mended(
+    machine, site, measured
+):
     good = machine.run("cat", "/etc/hookrunner/hookrunner.yaml") + "\n"
     machine.write("/etc/hookrunner/hookrunner.yaml", good + "drain_timout: 5s\n")
+    told = ("journalctl", "-u", "hookrunner", "-o", "cat", "--no-pager", "--since")
+    since = machine.run("date", "+%F %T")
 
     code, _ = machine.run("systemctl", "restart", "hookrunner.service", check=False)
 
     assert code != 0
     assert machine.show("ExecMainStatus") == "78"
     assert (machine.show("ActiveState"), machine.show("NRestarts")) == ("failed", "0")
-    assert re.search(r"hookrunner\.yaml:\d+:1: unknown", machine.log())
-    machine.write("/etc/hookrunner/hookrunner.yaml", good)
-    machine.run("systemctl", "restart", "hookrunner.service")
+    assert re.search(r"hookrunner\.yaml:\d+:1: unknown", machine.run(*told, since))
+
+    # Whoever connects now has systemd try again.
+    with machine.load(site.body("1" * 40, "2" * 40)) as found:
+        since = machine.run("date", "+%F %T")
+        machine.until(*told, since, wanted="unknown")
+        assert machine.show("ActiveState", "hookrunner.socket") == "active"
+        machine.write("/etc/hookrunner/hookrunner.yaml", good)
+        machine.run("systemctl", "restart", "hookrunner.service")
+
+    measured(f"a mistake that is mended under load: {found}")
+    assert set(found) <= {"200", "202"}
+    assert found["202"]
 
 
-def test_a_socket_that_the_configuration_does_not_know_is_a_mistake(machine):
+def test_no_number_of_failures_closes_the_port_for_good(machine):
+    units = ("hookrunner.service", "hookrunner-gate.service")
+
+    assert [machine.show("StartLimitIntervalUSec", unit) for unit in units] == ["0"] * 2
+
+
+def test_an_address_is_changed_in_the_configuration_and_in_the_sockets_unit(machine):
     good = machine.run("cat", "/etc/hookrunner/hookrunner.yaml") + "\n"
+    dropin = "/run/systemd/system/hookrunner.socket.d/other.conf"
+    reload = ("hookrunner", "reload")
+    both = 'listen: ["127.0.0.1:4665", "127.0.0.1:4777"]\n'
+    machine.write("/etc/hookrunner/hookrunner.yaml", good + both)
+    assert "has no ListenStream=127.0.0.1:4777: that port closes" in machine.run(*reload)
     machine.write("/etc/hookrunner/hookrunner.yaml", good + "listen: 127.0.0.1:4777\n")
 
-    code, _ = machine.run("systemctl", "restart", "hookrunner.service", check=False)
+    code, said = machine.run(*reload, check=False)
 
-    assert (code != 0, machine.show("ExecMainStatus")) == (True, "78")
-    assert "systemd listens on 127.0.0.1:4665" in machine.log()
+    assert code == 78
+    assert "systemd listens on 127.0.0.1:4665, and `listen` has no such address" in said
+    assert "systemctl restart hookrunner.socket" in said
+    assert machine.run("systemctl", "restart", "hookrunner", check=False)[0] != 0
+    assert machine.show("ExecMainStatus") == "78"
+
+    machine.run("mkdir", "-p", dropin.rpartition("/")[0])
+    machine.write(dropin, "[Socket]\nListenStream=\nListenStream=127.0.0.1:4777\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "hookrunner.socket", "hookrunner")
+
+    machine.until(
+        "systemctl", "status", "hookrunner", wanted="listening on http://127.0.0.1:4777"
+    )
     machine.write("/etc/hookrunner/hookrunner.yaml", good)
-    machine.run("systemctl", "restart", "hookrunner.service")
+    machine.run("rm", dropin)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "hookrunner.socket", "hookrunner")
 
 
 def test_after_a_reboot_it_is_there_by_itself_with_all_that_it_knew(machine, docker, site):
