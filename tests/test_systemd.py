@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -114,3 +115,13 @@ def test_the_unit_keeps_state_where_root_looks_for_it(service):
 
     assert directory == f"/var/lib/{service['StateDirectory']}" == DEFAULT_STATE
     assert service["StateDirectoryMode"] == "0710"
+
+
+def test_the_installation_knows_every_extra():
+    text = (UNITS / "install").read_text("utf-8")
+    extras = tomllib.loads((UNITS.parent / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+
+    [known] = re.findall(r"^ +case \$extra in (.*?)\) ;;", text, re.MULTILINE)
+    assert set(known.split(" | ")) == {*extras} - {"dev"}

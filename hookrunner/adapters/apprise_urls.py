@@ -6,7 +6,7 @@ from typing import Any
 
 from hookrunner.errors import ConfigError, OutgoingError
 
-_HINT = "pip install 'hookrunner[notify]'"
+_HINT = "pip install 'hookrunner[notify]', or systemd/install --upgrade --with notify"
 
 
 def check(urls: bytes, where: str) -> None:

@@ -29,7 +29,7 @@ def verify_ed25519(message: bytes, *, signatures: list[bytes], public_key: bytes
     except ImportError as error:
         raise SignatureError(
             "an ed25519 signature cannot be checked: the package cryptography is missing",
-            hint="pip install 'hookrunner[crypto]'",
+            hint="pip install 'hookrunner[crypto]', or systemd/install --upgrade --with crypto",
         ) from error
     for signature in signatures:
         try:

@@ -34,7 +34,8 @@ def _check_installed(what: str, needs: tuple[str, str]) -> None:
     if find_spec(package) is None:
         raise ConfigError(
             f"{what} the package {package}, which is not installed",
-            hint=f"pip install 'hookrunner[{extra}]'",
+            hint=f"pip install 'hookrunner[{extra}]', or"
+            f" systemd/install --upgrade --with {extra}",
         )
 
 

@@ -4,6 +4,7 @@ import configparser
 import hashlib
 import hmac
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -33,91 +34,84 @@ def wait_for(look, wanted):
     return found
 
 
-@pytest.fixture(scope="module")
-def image(docker, run_id, tmp_path_factory, wheelhouse):
-    """The image, built from a checkout that has its packages in wheels/."""
-    context = tmp_path_factory.mktemp("context")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, context)
+@pytest.fixture
+def checkout(tmp_path, wheelhouse):
+    """A checkout that has its packages in wheels/."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".dockerignore"):
+        shutil.copy(ROOT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "hookrunner", context / "hookrunner", ignore=ignored)
-    shutil.copytree(wheelhouse, context / "wheels")
+    shutil.copytree(ROOT / "hookrunner", tmp_path / "hookrunner", ignore=ignored)
+    shutil.copytree(wheelhouse, tmp_path / "wheels")
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
-            *("--no-build-isolation", "--wheel-dir", str(context / "wheels"), str(context)),
+            *("--no-build-isolation", "--wheel-dir", str(tmp_path / "wheels"), str(tmp_path)),
         ],
         check=True,
         timeout=300,
     )
-    tag = f"{run_id}-image"
-    docker(
-        *("build", "--network", "host", "--label", f"hookrunner.test={run_id}", "--tag", tag),
-        *("--file", str(FILES / "Dockerfile"), str(context)),
-    )
-    return tag
+    shutil.copytree(FILES, tmp_path / "config" / "docker")
+    return tmp_path
 
 
 @pytest.fixture
-def start(docker, run_id, image):
-    """A function: start a service with what compose.yaml says of it, but for its network."""
-    made = []
+def compose(engine_url, run_id, checkout):
+    """A function: run docker-compose on what is shipped, but for names and the network."""
+    engine = Path(engine_url.removeprefix("unix://")).resolve()
+    words = ["docker", "compose"]
+    if subprocess.run([*words, "version"], capture_output=True, check=False).returncode:
+        words = ["docker-compose"]
+        if shutil.which("docker-compose") is None:
+            pytest.skip("no docker-compose: apt-get install docker-compose")
+    place = checkout / "config" / "docker"
+    file = place / "compose.yaml"
+    text = file.read_text().replace("/var/run/docker.sock:", f"{engine}:", 1)
+    project = yaml.safe_load(text)
+    label = {"hookrunner.test": run_id}
+    for service in project["services"].values():
+        service["image"] = f"{run_id}-image"
+        service["labels"] = label
+        service["build"] |= {"network": "host", "labels": label}
+    # The tests' engine has no bridge.
+    server = project["services"]["server"]
+    assert server.pop("ports") == ["127.0.0.1:4665:4665"]
+    server |= {"network_mode": "host", "healthcheck": {"interval": "1s"}}
+    file.write_text(yaml.safe_dump(project))
 
-    def run(service, *options, network="none"):
-        one = said(service)
-        assert one["read_only"] is True
-        words = [
-            *("--read-only", "--network", network, "--label", f"hookrunner.test={run_id}"),
-            *(f"--cap-drop={name}" for name in one["cap_drop"]),
-            *(f"--security-opt={name}" for name in one["security_opt"]),
-            *(f"--tmpfs={name}" for name in one.get("tmpfs", [])),
-            *(("--user", one["user"]) if "user" in one else ()),
-        ]
-        name = f"{run_id}-{service}"
-        docker(
-            "run", "--detach", "--name", name, *words, *options, image, *one.get("command", [])
+    def run(*more):
+        return subprocess.run(
+            [*words, "--project-name", run_id, *more],
+            cwd=place,
+            env=os.environ
+            | {"DOCKER_HOST": engine_url, "DOCKER_GID": str(engine.stat().st_gid)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
-        made.append(name)
-        return name
 
     yield run
-    if made:
-        docker("rm", "--force", "--volumes", *made)
+    run("down", "--volumes", "--timeout", "5")
 
 
 def test_the_image_runs_behind_its_gate_without_root_or_the_engines_socket(  # noqa: PLR0917
-    docker, engine_url, run_id, start, new_site, tmp_path, measured
+    docker, run_id, checkout, compose, new_site, measured
 ):
     site = new_site("imaged")
-    engine = Path(engine_url.removeprefix("unix://")).resolve()
-    for name in ("gate", "state"):
-        docker("volume", "create", "--label", f"hookrunner.test={run_id}", f"{run_id}-{name}")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = yaml.safe_load((FILES / "hookrunner.yaml").read_text())
+    file = checkout / "config" / "docker" / "hookrunner.yaml"
+    config = yaml.safe_load(file.read_text())
     assert config["listen"] == "0.0.0.0:4665"
     config["listen"] = f"127.0.0.1:{port}"
-    (tmp_path / "hookrunner.yaml").write_text(yaml.safe_dump(config))
-    (tmp_path / "secret").write_text(SECRET)
-    for path in (tmp_path, *tmp_path.iterdir()):
-        path.chmod(0o755)
+    file.write_text(yaml.safe_dump(config))
+    (file.parent / "gitea.secret").write_text(SECRET)
 
-    start(
-        "gate",
-        *("--group-add", str(engine.stat().st_gid)),
-        *("--volume", f"{engine}:/var/run/docker.sock"),
-        *("--volume", f"{run_id}-gate:/run/hookrunner", "--no-healthcheck"),
-    )
-    server = start(
-        "server",
-        *("--volume", f"{run_id}-gate:/run/hookrunner:ro"),
-        *("--volume", f"{run_id}-state:/var/lib/hookrunner"),
-        *("--volume", f"{tmp_path}/hookrunner.yaml:/etc/hookrunner/hookrunner.yaml:ro"),
-        *("--volume", f"{tmp_path}/secret:/run/secrets/gitea:ro", "--health-interval", "1s"),
-        network="host",
-    )
+    up = compose("up", "--build", "--detach")
 
+    assert up.returncode == 0, up.stdout + up.stderr
+    server = compose("ps", "--quiet", "server").stdout.strip()
     health = ("inspect", "--format", "{{.State.Health.Status}}", server)
     wait_for(lambda: docker(*health), "healthy")
     wait_for(lambda: docker("exec", server, "hookrunner", "ps"), site.project)

@@ -305,19 +305,23 @@ def test_installing_again_changes_nothing_of_the_administrators(machine):
 
 def test_an_upgrade_under_load_refuses_nobody(machine, site, measured):
     with machine.load(site.body("1" * 40, "2" * 40)) as found:
-        said = machine.run(INSTALL, "--upgrade", "--wheels", "/wheels/next")
+        said = machine.run(
+            INSTALL, "--upgrade", "--wheels", "/wheels/next", "--with", "crypto,notify"
+        )
 
     measured(f"upgraded under load: {found}")
     assert said.endswith("hookrunner 99.1")
     assert set(found) <= {"200", "202"}  # 200: nothing runs, as nothing follows that branch
     assert found["202"]
     machine.ready()
+    machine.run("/opt/hookrunner/current/bin/python", "-c", "import apprise, cryptography")
 
 
 def test_an_upgrade_that_does_not_start_goes_back(machine, site):
     code, said = machine.run(INSTALL, "--upgrade", "--wheels", "/wheels/broken", check=False)
 
     assert code == 1
+    assert "making the new environment (/opt/hookrunner/releases), with crypto,notify" in said
     assert "this one does not start" in said
     assert "hookrunner 99.1 is in use again" in said
     machine.ready()
