@@ -194,6 +194,42 @@ def hermetic(tmp_path_factory):
     monkeypatch.undo()
 
 
+@pytest.fixture
+def certify():
+    """A function: put a new certificate and its key into a directory."""
+    return make_certificate
+
+
+def make_certificate(place):
+    """A certificate that signs itself, in a file of its own and with its key."""
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    subprocess.run(
+        [
+            *(*words.split(), "-subj", "/CN=hooks.example.net", "-keyout", place / "key"),
+            *("-addext", "subjectAltName=DNS:hooks.example.net,IP:127.0.0.1"),
+            *("-out", place / "pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (place / "both").write_bytes((place / "pem").read_bytes() + (place / "key").read_bytes())
+
+
+@pytest.fixture
+def docker_certificates(certify, tmp_path):
+    """A function: make a directory that ``$DOCKER_CERT_PATH`` may name."""
+
+    def make(name):
+        place = tmp_path / name
+        place.mkdir()
+        certify(place)
+        for wanted, made in (("ca.pem", "pem"), ("cert.pem", "pem"), ("key.pem", "key")):
+            shutil.copy(place / made, place / wanted)
+        return place
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def wheelhouse():
     """A directory: the wheels of all that hookrunner needs as pinned, of pip and setuptools,

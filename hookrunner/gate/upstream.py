@@ -1,16 +1,19 @@
 """The engine behind the gate: bounded answers, streams as they come, our own exceptions."""
 
 import asyncio
+import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Self
 
 import aiohttp
 import msgspec
 from yarl import URL
 
-from hookrunner.errors import EngineError, EngineUnavailableError
+from hookrunner.errors import ConfigError, EngineError, EngineUnavailableError
 
 MAX_ANSWER = 64 * 2**20
 """The longest answer that is no stream, in bytes; the server takes no longer one."""
@@ -51,14 +54,20 @@ class Upstream:
         """Prepare the connections, without making one.
 
         Args:
-            url: ``unix:///path`` or ``tcp://host:port``.
+            url: ``unix:///path``, or ``tcp://host:port``, with TLS by ``$DOCKER_TLS_VERIFY``.
+
+        Raises:
+            ConfigError: The certificates for TLS cannot be used.
         """
         scheme, _, rest = url.partition("://")
-        connector: aiohttp.BaseConnector = (
-            aiohttp.UnixConnector(rest, limit=0)
-            if scheme == "unix"
-            else aiohttp.TCPConnector(limit=0)
-        )
+        connector: aiohttp.BaseConnector
+        if scheme == "unix":
+            base, connector = "http://engine", aiohttp.UnixConnector(rest, limit=0)
+        elif os.environ.get("DOCKER_TLS_VERIFY") == "1":
+            trust = await asyncio.to_thread(_trust)
+            base, connector = f"https://{rest}", aiohttp.TCPConnector(limit=0, ssl=trust)
+        else:
+            base, connector = f"http://{rest}", aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
@@ -66,7 +75,7 @@ class Upstream:
             read_bufsize=READ_SIZE,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         ) as session:
-            yield cls(session, f"http://{'engine' if scheme == 'unix' else rest.rstrip('/')}")
+            yield cls(session, base.rstrip("/"))
 
     async def ask(self, method: str, target: str, body: bytes | None = None) -> bytes:
         """Give the whole body of an answer.
@@ -132,6 +141,25 @@ class Upstream:
         return line or answer.reason or HTTPStatus(answer.status).phrase
 
 
+def _trust() -> ssl.SSLContext:
+    """Whom to believe that it is the engine, and what to show it.
+
+    Both are where the command ``docker`` has them.
+
+    Source: https://docs.docker.com/engine/security/protect-access/
+    """
+    place = Path(os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    try:
+        context = ssl.create_default_context(cafile=place / "ca.pem")
+        context.load_cert_chain(place / "cert.pem", place / "key.pem")
+    except OSError as error:  # of ssl, too
+        raise ConfigError(
+            f"cannot use the certificates in {place}: {error.strerror or error}",
+            hint="$DOCKER_TLS_VERIFY is 1, so ca.pem, cert.pem and key.pem have to be there",
+        ) from error
+    return context
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn what aiohttp and the system raise into our own exceptions."""
@@ -139,6 +167,8 @@ def _translated() -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise EngineUnavailableError("the engine takes too long") from error
+    except aiohttp.ClientConnectorCertificateError as error:  # without an os_error
+        raise EngineUnavailableError(f"the engine does not answer: {error}") from error
     except aiohttp.ClientConnectorError as error:
         reason = error.os_error.strerror or str(error.os_error)
         raise EngineUnavailableError(f"the engine does not answer: {reason}") from error

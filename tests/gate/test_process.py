@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from gates import GateProcess
+from relays import Relay
 
 from hookrunner.errors import ConfigError
 from hookrunner.gate import memory
@@ -231,3 +232,48 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
         gate.start()
 
     assert (tmp_path / "secret").read_text() == "kept"
+
+
+@pytest.fixture
+def certificates(docker_certificates, monkeypatch):
+    """What docker's variables name."""
+    place = docker_certificates("ours")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(place))
+    return place
+
+
+def test_an_engine_at_a_port_is_reached(make_gate, recorder):
+    with Relay(recorder.path) as relay:
+        assert ping(make_gate(relay.url).socket).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_engine_at_a_port_is_reached_by_tls_where_dockers_variables_say_so(
+    make_gate, recorder, certificates
+):
+    with Relay(recorder.path, certificates) as relay:
+        assert ping(make_gate(relay.url).socket).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("certificates")
+def test_who_shows_another_certificate_is_not_taken_for_the_engine(
+    make_gate, recorder, docker_certificates
+):
+    with Relay(recorder.path, docker_certificates("another")) as relay:
+        answer = ping(make_gate(relay.url).socket)
+
+    assert answer.startswith(b"HTTP/1.1 503 "), answer
+    assert b"certificate verify failed" in answer
+    assert recorder.asked == []
+
+
+def test_certificates_that_are_not_there_are_a_mistake_that_names_their_place(tmp_path):
+    environment = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+
+    done = run(
+        *("--engine", "tcp://127.0.0.1:2376", "--listen", f"unix://{tmp_path}/gate.sock"),
+        env=os.environ | environment,
+    )
+
+    assert done.returncode == 78
+    assert f"cannot use the certificates in {tmp_path}: No such file" in done.stderr

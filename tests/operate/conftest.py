@@ -163,24 +163,3 @@ def program(tmp_path):
 def free_port():
     """A function: a port that nobody listens on."""
     return find_port
-
-
-def make_certificate(place):
-    """A certificate that signs itself, in a file of its own and with its key."""
-    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-    subprocess.run(
-        [
-            *(*words.split(), "-subj", "/CN=hooks.example.net", "-keyout", place / "key"),
-            *("-addext", "subjectAltName=DNS:hooks.example.net,IP:127.0.0.1"),
-            *("-out", place / "pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    (place / "both").write_bytes((place / "pem").read_bytes() + (place / "key").read_bytes())
-
-
-@pytest.fixture
-def certify():
-    """A function: put a new certificate and its key into a directory."""
-    return make_certificate
