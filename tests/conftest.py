@@ -145,6 +145,7 @@ STAYS_SKIPPED = (
     "the kernel lets nobody ",
     "the engine is on another machine",
     "not in this checkout: ",
+    "no release of Debian 12 has ",
 )
 """How the reasons begin that no installation of tools takes away."""
 

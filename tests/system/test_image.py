@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 FILES = ROOT / "config" / "docker"
 SECRET = "a secret of the tests, long enough"
 DEADLINE = 60.0
+GENERATOR = "/usr/lib/systemd/system-generators/podman-system-generator"
 
 
 def said(service):
@@ -154,3 +156,30 @@ def test_the_quadlets_say_what_compose_says(name):
         "/var/run/docker.sock", "/run/podman/podman.sock"
     )
     assert parser["Service"]["RestartPreventExitStatus"] == "78"
+
+
+def test_podmans_own_generator_makes_of_the_quadlets_what_is_meant():
+    generator = shutil.which("quadlet") or shutil.which(GENERATOR)
+    if generator is None:
+        pytest.skip("no release of Debian 12 has Podman 4.4, whose generator reads quadlets")
+
+    done = subprocess.run(
+        [generator, "--dryrun"],
+        env=os.environ | {"QUADLET_UNIT_DIRS": str(FILES / "quadlet")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    gate, server = re.findall(r"^ExecStart=\S*podman run (.*)$", done.stdout, re.MULTILINE)
+    assert "--network none" in gate
+    assert "--user 0:4665" in gate
+    assert re.search(r" localhost/hookrunner gate --engine \S+ --listen \S+$", gate)
+    assert "podman.sock" not in server
+    assert "--publish 127.0.0.1:4665:4665" in server
+    assert "--stop-timeout 45" in server
+    for words in (gate, server):
+        assert "--read-only" in words
+        assert "--cap-drop all" in words
+        assert "no-new-privileges" in words
