@@ -134,16 +134,30 @@ class Following:
         ran_instead: list[tuple[Run, Step]] = []
         if run.finished_at is not None:
             for step in steps:
-                if step.status is Status.superseded:
-                    successor = await self._successor(step)
-                    if successor is not None:
-                        async for event in self._follow(
-                            successor.run, successor.id, offset=0, live=live
-                        ):
-                            yield event
-                        other, others = await self.find(successor.run)
-                        ran_instead.append((other, _by_id(others)[successor.id]))
+                async for event in self._instead(step, ran_instead, live=live):
+                    yield event
             yield Result(run, steps, ran_instead)
+
+    async def _instead(
+        self, step: Step, ran_instead: list[tuple[Run, Step]], *, live: bool
+    ) -> AsyncIterator[Event]:
+        """Follow what runs instead of a superseded step, whatever takes the place of that.
+
+        Args:
+            ran_instead: Gets the last of them.
+        """
+        at: tuple[Run, Step] | None = None
+        while step.status is Status.superseded and step.superseded_by:
+            successor = await self._successor(step)
+            if successor is None:
+                break
+            async for event in self._follow(successor.run, successor.id, offset=0, live=live):
+                yield event
+            run, steps = await self.find(successor.run)
+            step = _by_id(steps)[successor.id]
+            at = run, step
+        if at is not None:
+            ran_instead.append(at)
 
     async def bytes_of(self, run_id: str, step_id: str, stream: str) -> AsyncIterator[bytes]:
         """Read one stream of one step, as far as it is there, with secrets masked."""

@@ -22,7 +22,7 @@ from hookrunner.core.selection import (
     written_selector,
 )
 from hookrunner.errors import HookrunnerError, NotFoundError
-from hookrunner.model import Action, Delivery, PushReceipt, Status, Trigger
+from hookrunner.model import Action, Delivery, PushReceipt, Status, Step, Trigger
 from hookrunner.service.following import Result
 from hookrunner.web import shapes
 from hookrunner.web.api.containers import last_steps, listed, view
@@ -35,6 +35,7 @@ from hookrunner.web.rendering import TextRendering
 from hookrunner.web.services import Services
 from hookrunner.web.views import summary
 
+_NOUNS = {Action.update: "the update", Action.validate: "the validation"}
 _RUNS = 10
 """Runs that are listed."""
 _TAIL = 15
@@ -150,10 +151,14 @@ class Talk:
             )
         )
         found, steps = await services.following.find(run.id)
-        if found.finished_at is not None:
-            return Said(await self._ended(run.id))
         names = dict.fromkeys(services.views.name(one.engine, one.container) for one in steps)
-        said = f"Run {run.id}: {action} of {', '.join(names)} is under way."
+        said = f"Run {run.id}: {_NOUNS[action]} of {', '.join(names)}"
+        if found.status is Status.superseded:
+            said += " is what another run that waits will do too."
+        elif found.finished_at is None:
+            said += " is under way."
+        else:
+            return Said(await self._ended(run.id))
         message = Message(prose=[said], link=self._link(run.id), is_public=True, run=run.id)
         return Said(message, lambda: self._ended(run.id))
 
@@ -163,15 +168,18 @@ class Talk:
         if result is None:
             raise NotFoundError(f"run {run_id} is gone")
         views = self._services.views
-        prose = [f"Run {run_id} {summary(result.run, result.steps)}."]
-        for step in result.steps:
-            if step.reason and step.status not in {Status.succeeded, Status.superseded}:
-                name, outcome = views.name(step.engine, step.container), step.outcome
-                end = f"{step.status} ({outcome})" if outcome else step.status
-                prose.append(f"{name} {end}: {step.reason}")
-        prose += [
-            f"Run {other.id} took its place, and is {step.status}."
-            for other, step in result.ran_instead
+        prose = [
+            f"Run {run_id} {summary(result.run, result.steps)}.",
+            *(
+                f"{views.name(step.engine, step.container)} {_end(step)}"
+                for step in result.steps
+                if step.reason and step.status not in {Status.succeeded, Status.superseded}
+            ),
+            *(
+                f"Run {run.id} took its place: {views.name(step.engine, step.container)}"
+                f" {_end(step)}"
+                for run, step in result.ran_instead
+            ),
         ]
         return Message(
             prose=prose,
@@ -316,6 +324,12 @@ class Talk:
     def _link(self, run_id: str) -> str | None:
         public_url = self._services.config.public_url
         return f"{public_url}/runs/{run_id}" if public_url else None
+
+
+def _end(step: Step) -> str:
+    """How a step ended, and why."""
+    outcome = f" ({step.outcome})" if step.outcome else ""
+    return f"{step.status}{outcome}" + (f": {step.reason}" if step.reason else "")
 
 
 def _is_odd(one: shapes.Container) -> bool:

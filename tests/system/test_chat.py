@@ -57,7 +57,7 @@ async def test_an_update_from_slack_is_done_and_its_end_is_told(make_server, mak
     _, containers = await server.api("GET", "/containers")
 
     run = found["items"][-1]
-    assert f"Run {run['id']}: update of {site.container} is under way" in started
+    assert f"Run {run['id']}: the update of {site.container} is under way" in started
     assert f"Run {run['id']} succeeded: 1 updated, 0 failed" in ended
     assert "nothing that runs matches" in refused
     assert len(found["items"]) == 2

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import hmac
 import io
+import json
 import os
 import time
 from contextlib import asynccontextmanager
@@ -76,6 +78,23 @@ class Chats:
 
     async def cancel(self, run):
         await self.world.ask("POST", f"/api/v1/runs/{run}/cancel")
+
+    async def push(self):
+        """Let a git server tell of a push to ops/bind; give the run."""
+        url = "https://git.example.net/ops/bind.git"
+        told = {"ref": "refs/heads/main", "before": "a" * 40, "after": "b" * 40}
+        told["repository"] = {"full_name": "ops/bind", "clone_url": url}
+        body = json.dumps(told).encode()
+        secret = b"a secret of the tests, long enough"
+        headers = {
+            "X-Gitea-Event": "push",
+            "X-Gitea-Signature": hmac.new(secret, body, "sha256").hexdigest(),
+            "Content-Type": "application/json",
+        }
+        _, _, answer = await self.world.ask(
+            "POST", "/hooks/gitea", scope=None, data=body, headers=headers
+        )
+        return answer["run"]
 
     async def arrived(self, count=1):
         """What arrived elsewhere, once there is so much of it."""
@@ -317,7 +336,7 @@ async def test_an_update_is_answered_at_once_and_its_end_told_later(name, tmp_pa
 
     assert status == 200
     assert first["response_type"] == "in_channel"
-    assert f"Run {run['id']}: update of bind" in first["text"].replace("\\", "")
+    assert f"Run {run['id']}: the update of bind" in first["text"].replace("\\", "")
     assert first["text"].endswith(f"https://hooks.example.net/runs/{run['id']}")
     assert (run["trigger"], run["reason"]) == ("chat", "it is @here")
     assert run["requested_by"] == f"{name} {USERS[name]} (ada)"
@@ -327,6 +346,25 @@ async def test_an_update_is_answered_at_once_and_its_end_told_later(name, tmp_pa
     [use] = log["items"]
     assert (use["what"], use["about"]) == (f"POST /chat/{name}", "update bind it is @here")
     assert use["run"] == run["id"]
+
+
+async def test_who_asks_for_what_waits_already_is_told_what_ran_in_the_end(tmp_path):
+    async with chats(tmp_path) as chat:
+        chat.world.container("bind-1")
+        await chat.ask("slack", "update bind")
+        first = await chat.waiting()
+        joined = await chat.ask(
+            "slack", "update bind", response_url=f"{chat.receiver.url}/hooks/2"
+        )
+        pushed = await chat.push()
+        await chat.cancel(pushed)
+        late = {one.path: one.body["text"] for one in await chat.arrived(2)}
+
+    assert pushed != first
+    assert "is what another run that waits will do too" in joined
+    for path in ("/hooks/1", "/hooks/2"):
+        assert "superseded: 0 updated" in late[path]
+        assert f"Run {pushed} took its place: bind-1 cancelled" in late[path]
 
 
 async def test_discord_has_its_first_answer_replaced(tmp_path):
