@@ -249,13 +249,14 @@ class Views:
 
     def accepted(self, delivery: Delivery) -> shapes.Accepted:
         """The reply to a webhook that causes at least one run."""
-        first = next(receipt for receipt in delivery.pushes if receipt.run is not None)
+        receipts = [self.receipt(receipt) for receipt in delivery.pushes]
+        run, targets = next((one.run, one.targets) for one in receipts if one.run is not None)
         return shapes.Accepted(
             delivery=delivery.id,
-            run=first.run or "",
-            url=self.run_url(first.run or ""),
-            targets=self.targets(first.verdicts),
-            pushes=[self.receipt(receipt) for receipt in delivery.pushes],
+            run=run,
+            url=self.run_url(run),
+            targets=targets,
+            pushes=receipts,
         )
 
     def result(
