@@ -43,6 +43,7 @@ from hookrunner.service.housekeeping import Housekeeping
 from hookrunner.service.intake import Intake
 from hookrunner.service.metrics import Metrics
 from hookrunner.service.planner import Planner
+from hookrunner.service.polling import Polling
 from hookrunner.service.probing import Probing
 from hookrunner.service.pulse import Pulse
 from hookrunner.service.recorder import Recorder
@@ -303,6 +304,17 @@ async def _built(
                 intervals=await store.intervals(),
             )
             group.create_task(catchup.run(), name="catch-up")
+            group.create_task(
+                Polling(
+                    settings=settings,
+                    store=store,
+                    planner=planner,
+                    upkeep=upkeep,
+                    feed=feed,
+                    metrics=metrics,
+                ).run(),
+                name="polling",
+            )
             notifying = await begin_telling(
                 settings=settings,
                 store=store,

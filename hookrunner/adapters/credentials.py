@@ -69,18 +69,36 @@ def load_tokens(
     Raises:
         ConfigError: As `load_secrets`, or a token is no line of text.
     """
-    tokens = {}
-    for name, source in sources.items():
-        if source.status is not None:
-            reference = source.status.secrets[0]
-            try:
-                token = _load(reference, environment).decode("ascii")
-            except UnicodeDecodeError as error:
-                raise _error(reference, "the token is not of letters and digits") from error
-            if not token.isprintable():
-                raise _error(reference, "the token is more than one line")
-            tokens[name] = token
-    return tokens
+    statuses = {name: source.status for name, source in sources.items()}
+    return {
+        name: _load_token(status.secrets[0], environment)
+        for name, status in statuses.items()
+        if status is not None
+    }
+
+
+def load_polls(sources: Mapping[str, Source], environment: Mapping[str, str]) -> dict[str, str]:
+    """Read the tokens with which git servers are asked for branches, by source.
+
+    Raises:
+        ConfigError: As `load_tokens`.
+    """
+    polls = {name: source.poll for name, source in sources.items()}
+    return {
+        name: _load_token(poll.secrets[0], environment)
+        for name, poll in polls.items()
+        if poll is not None and poll.secrets
+    }
+
+
+def _load_token(reference: SecretReference, environment: Mapping[str, str]) -> str:
+    try:
+        token = _load(reference, environment).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise _error(reference, "the token is not of letters and digits") from error
+    if not token.isprintable():
+        raise _error(reference, "the token is more than one line")
+    return token
 
 
 def load_notify_secrets(

@@ -8,6 +8,7 @@ from hookrunner.config.chat import Allow, Chat, ChatPlatform, Discord
 from hookrunner.config.loading import loads
 from hookrunner.config.notify import Event, Notify
 from hookrunner.config.operating import Log, LogFormat, LogLevel, Monitoring, Retention, Tls
+from hookrunner.config.polling import Poll
 from hookrunner.config.schema import (
     DEFAULT_ENGINE,
     DEFAULT_STATE,
@@ -53,6 +54,7 @@ __all__ = [
     "Monitoring",
     "Network",
     "Notify",
+    "Poll",
     "Project",
     "Rate",
     "Retention",

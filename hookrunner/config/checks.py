@@ -23,6 +23,7 @@ def check(config: Config, place: Places) -> None:
     _check_hosts(config, place)
     _check_statuses(config, place)
     _check_chat(config, place)
+    _check_polls(config, place)
 
 
 def _check_limits(config: Config, place: Places) -> None:
@@ -93,3 +94,27 @@ def _check_chat(config: Config, place: Places) -> None:
                     hint=f"whoever tries a command in {name} is told the ids",
                     **place(("chat", name, "allow", index)),
                 )
+
+
+def _check_polls(config: Config, place: Places) -> None:
+    for name, source in config.sources.items():
+        if source.poll is None:
+            continue
+        where = place(("sources", name, "poll"))
+        scheme = (source.url or "").partition("://")[0]
+        if scheme not in {"https", "ssh"}:
+            raise ConfigError(
+                f"the `poll` of `{name}` needs a `url` that begins with https:// or ssh://",
+                hint='as in url: "https://git.example.net/{repository}"',
+                **where,
+            )
+        if "{repository}" in (source.url or "").split("/")[2]:
+            raise ConfigError(f"the `url` of `{name}` needs a host of its own", **where)
+        if source.poll.secrets and scheme != "https":
+            raise ConfigError(
+                f"the `poll` of `{name}` has a token, which is for https", **where
+            )
+        if source.poll.ssh_key is not None and scheme != "ssh":
+            raise ConfigError(
+                f"the `poll` of `{name}` has an `ssh_key`, and no ssh://", **where
+            )

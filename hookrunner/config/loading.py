@@ -28,6 +28,7 @@ from hookrunner.config.marks import (
     Size,
     Words,
 )
+from hookrunner.config.polling import Poll
 from hookrunner.config.schema import SECRETS, Config, Source, keys
 from hookrunner.config.secrets import SecretReference, secret_keys
 from hookrunner.config.values import parse_path, parse_variable
@@ -124,8 +125,9 @@ class _Reader:
         if kind in SECRETS:
             has_key = values.get("public_key") is not None
             is_keyed = has_key and values.get("forge") == KEYED
+            needed = not is_keyed and kind is not Poll
             values["secrets"] = self._secrets(
-                secret_keys(SECRETS[kind]), entries, path, key, needed=not is_keyed
+                secret_keys(SECRETS[kind]), entries, path, key, needed=needed
             )
         for name, field in known.items():
             if field.required and field.name not in values:

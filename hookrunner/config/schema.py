@@ -25,6 +25,7 @@ from hookrunner.config.marks import (
 )
 from hookrunner.config.notify import Notify
 from hookrunner.config.operating import Log, Monitoring, Retention, Tls
+from hookrunner.config.polling import Poll
 from hookrunner.config.secrets import SecretReference, secret_keys
 from hookrunner.config.values import (
     Network,
@@ -149,6 +150,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             is no limit, since waiting updates supersede one another: a flood of pushes
             costs their records, and not as many updates.
         status: Where it is told what became of its pushes; None: nowhere.
+        poll: How it is asked what its branches have, by `url`, where deliveries get lost;
+            None: never.
     """
 
     secrets: tuple[SecretReference, ...]
@@ -159,6 +162,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     rate: Annotated[Rate, Form(parse_rate)] | None = None
     status: StatusApi | None = None
+    poll: Annotated[Poll, Shorthand("every")] | None = None
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
@@ -384,5 +388,6 @@ SECRETS: Mapping[type, str] = {
     Slack: "secret",
     Mattermost: "secret",
     Teams: "secret",
+    Poll: "token",
 }
 """The structs that have secrets, and what these are called there."""

@@ -240,12 +240,13 @@ class Catchup:
         self, push: KnownPush, containers: list[Container], now: datetime
     ) -> None:
         after = (push.after or "")[:12]
+        whys = {self._upkeep.due[one.engine, one.name].why for one in containers}
         await self._intake.begin(
             Trigger.catch_up,
             Action.update,
             containers,
             requested_by=BY,
-            reason=f"{names(containers)} started behind {after}",
+            reason=f"{names(containers)} {' or '.join(sorted(whys))} {after}",
             push=push,
         )
         for container in containers:

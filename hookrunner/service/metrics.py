@@ -120,6 +120,12 @@ class Metrics:
             ("call", "result"),
             registry=self.registry,
         )
+        self._polls = Counter(
+            "hookrunner_polls",
+            "Looks at what branches a git server has, by how they ended.",
+            ("source", "result"),
+            registry=self.registry,
+        )
         self.followers = Gauge(
             "hookrunner_followers",
             "Streams of output and of changes that are followed now.",
@@ -163,6 +169,11 @@ class Metrics:
             status: Of the answer.
         """
         self._deliveries.labels(source, str(status)).inc()
+
+    def polled(self, source: str, *, is_failed: bool) -> None:
+        """Count a look at what branches a git server has."""
+        for result, more in (("ok", not is_failed), ("failed", is_failed)):
+            self._polls.labels(source, result).inc(more)
 
     def written(self, seconds: float, failed: bool) -> None:
         """Count a write to the store."""

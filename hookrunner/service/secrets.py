@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hookrunner.adapters.credentials import (
     load_chat_secrets,
     load_notify_secrets,
+    load_polls,
     load_secrets,
     load_tokens,
 )
@@ -26,6 +27,7 @@ def load_carried(config: Config, environment: Mapping[str, str]) -> Carried:
         load_tokens(config.sources, environment),
         load_notify_secrets(config.notify, environment),
         load_chat_secrets(config.chat, environment),
+        load_polls(config.sources, environment),
     )
 
 

@@ -31,11 +31,13 @@ class Carried(Struct, frozen=True):
         tokens: For forges, by source.
         notify: For those who are notified, by name.
         chat: Of chats, by platform: secrets, or a public key.
+        polls: What git servers are asked with, by source.
     """
 
     tokens: Mapping[str, str] = {}
     notify: Mapping[str, bytes] = {}
     chat: Secrets = {}
+    polls: Mapping[str, str] = {}
 
 
 _NOTHING = Carried()
@@ -67,7 +69,8 @@ class Settings:
         """Put another configuration in force, checked as a whole by the caller."""
         several = (*secrets.values(), *carried.chat.values())
         now = [one for some in several for one in some]
-        now += [*map(str.encode, carried.tokens.values()), *carried.notify.values()]
+        tokens = (*carried.tokens.values(), *carried.polls.values())
+        now += [*map(str.encode, tokens), *carried.notify.values()]
         self.known_secrets = tuple(dict.fromkeys((*self.known_secrets, *now)))
         self.config = config
         self.secrets = secrets

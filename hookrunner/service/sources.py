@@ -1,6 +1,7 @@
 """What the git servers and chats that are configured need, and what they prove less."""
 
 from importlib.util import find_spec
+from shutil import which
 
 import structlog
 
@@ -13,7 +14,7 @@ log = structlog.get_logger()
 
 
 def check_extras(config: Config) -> None:
-    """Make sure that what forges and chats need is installed.
+    """Make sure that what sources and chats need is installed.
 
     Raises:
         ConfigError: It is not.
@@ -21,6 +22,11 @@ def check_extras(config: Config) -> None:
     if config.chat.discord is not None:
         _check_installed("`chat.discord` needs, for Discord's signatures,", NEEDS)
     for name, source in config.sources.items():
+        if source.poll is not None and which("git") is None:
+            raise ConfigError(
+                f"source `{name}` has a `poll`, and there is no git",
+                hint="install git, and ssh where its `url` begins with ssh://",
+            )
         forge = FORGES[source.forge] if source.forge else None
         if forge is None or (forge.key_is_enough and source.public_key is None):
             continue

@@ -31,6 +31,7 @@ class Due(msgspec.Struct, frozen=True):
 
     Attributes:
         tries: How often it was tried since its start.
+        why: What happened to it, behind its name.
         started_at: The start that it is for, by the engine's clock; None for a later try.
     """
 
@@ -38,6 +39,7 @@ class Due(msgspec.Struct, frozen=True):
     tries: int = 0
     container_id: str = ""
     started_at: datetime | None = None
+    why: str = "started behind"
 
 
 class Upkeep:
@@ -106,6 +108,13 @@ class Upkeep:
         found = [one for _, one in pushed(container, self._known()) if one]
         told = [one for one in found if one.repository == repository]
         return next(iter([*told, *found]), None)
+
+    def fell_behind(self, containers: Iterable[Container]) -> None:
+        """Have containers catch up with what was found, as far as they are behind it."""
+        for container in containers:
+            due = Due(at=self.clock.now(), why="found behind")
+            self.due.setdefault((container.engine, container.name), due)
+        self.wake.set()
 
     def tried(self, container: Container, due: Due) -> None:
         """Note that a container catches up now."""

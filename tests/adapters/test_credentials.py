@@ -7,8 +7,13 @@ from typing import Literal
 import msgspec
 import pytest
 
-from hookrunner.adapters.credentials import SECRET_BYTES_MAX, load_secrets, load_tokens
-from hookrunner.config import SecretReference, Source, StatusApi
+from hookrunner.adapters.credentials import (
+    SECRET_BYTES_MAX,
+    load_polls,
+    load_secrets,
+    load_tokens,
+)
+from hookrunner.config import Poll, SecretReference, Source, StatusApi
 from hookrunner.errors import ConfigError
 
 SECRET = b"0123456789abcdef"
@@ -230,6 +235,17 @@ def test_a_token_is_one_line_of_text(tmp_path, text):
         load_tokens(sources, {})
 
     assert "token" in str(caught.value) or "16 to" in str(caught.value)
+
+
+def test_of_sources_that_are_polled_some_have_a_token(tmp_path):
+    (tmp_path / "token").write_bytes(b"a token that is long\n")
+    polls = {"with": (refer(str(tmp_path / "token"), "file"),), "without": ()}
+    sources = {
+        name: msgspec.structs.replace(source(), poll=Poll(every=60.0, secrets=secrets))
+        for name, secrets in polls.items()
+    }
+
+    assert load_polls(sources | {"never": source()}, {}) == {"with": "a token that is long"}
 
 
 def test_a_token_is_read_without_its_newline(tmp_path):
