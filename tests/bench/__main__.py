@@ -13,6 +13,9 @@ from bench.figures import Figure, table
 from bench.lines import LINES
 from bench.setting import Bench
 
+MARKS = ("<!-- bench -->", "<!-- /bench -->")
+"""Between which a document has the table."""
+
 
 def main() -> int:
     """Run; 1 where a line is out of its bound."""
@@ -22,6 +25,12 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller amounts")
     parser.add_argument("--list", action="store_true", help="only name the lines")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help=f"put the table between its {MARKS[0]} and {MARKS[1]}",
+    )
     parser.add_argument("--minutes", type=float, default=60, help="of the soak")
     asked = parser.parse_args()
     if asked.list:
@@ -41,9 +50,21 @@ def main() -> int:
             figures += measure(bench)
     finally:
         containers.remove_all()
-    print(table(figures))
-    print(f"\n{machine()}; {time.monotonic() - began:.0f} s in all.")
+    told = f"{table(figures)}\n\n{machine()}; {time.monotonic() - began:.0f} s in all."
+    print(told)
+    if asked.into is not None:
+        _put(asked.into, told)
     return _verdict(figures)
+
+
+def _put(file: Path, told: str) -> None:
+    """Put the table into a document, in place of the one that is there."""
+    text = file.read_text()
+    before, begin, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not (begin and end):
+        raise RuntimeError(f"{file} has no {MARKS[0]} and {MARKS[1]}")
+    file.write_text(f"{before}{begin}\n{told}\n{end}{after}")
 
 
 def machine() -> str:

@@ -11,17 +11,17 @@ from bench.servers import Hookrunner, running, until
 from bench.setting import Bench
 
 PAGES: Mapping[str, str] = {
-    "page, now": "/",
-    "page, containers": "/containers",
-    "page, runs": "/runs",
-    "page, runs of a project that failed": "/runs?project=many&status=failed",
-    "page, deliveries": "/deliveries",
+    "now": "/",
+    "containers": "/containers",
+    "runs": "/runs",
+    "runs of a project that failed": "/runs?project=many&status=failed",
+    "deliveries": "/deliveries",
 }
 LISTS: Mapping[str, str] = {
-    "API, runs": "/runs",
-    "API, runs of a repository": "/runs?repository=ops/many",
-    "API, deliveries": "/deliveries",
-    "API, containers": "/containers",
+    "all runs": "/runs",
+    "runs of a repository": "/runs?repository=ops/many",
+    "all deliveries": "/deliveries",
+    "all containers": "/containers",
 }
 
 
@@ -50,16 +50,23 @@ def measure(bench: Bench) -> Iterator[Figure]:
                         if number > 1:  # the first ones fill caches
                             took = (time.perf_counter() - began) * 1000
                             times.setdefault(what, {}).setdefault(count, []).append(took)
-    for what, found in times.items():
-        yield Figure(
-            what=f"{what}, {large:,} runs in the store",
-            against="1,000 runs",
-            unit="ms",
-            ours=found[large],
-            theirs=found[1000],
-            goal=1.5,
-            bound=2.5,
-        )
+    for kind, ways in (("page", PAGES), ("API list", LISTS), ("accepting a push", ())):
+        figures = [_figure(kind, one, times[one], large) for one in ways or (kind,)]
+        yield max(figures, key=lambda figure: figure.ratio)
+
+
+def _figure(kind: str, what: str, found: Mapping[int, list[float]], large: int) -> Figure:
+    """One of a kind, of which the slowest counts."""
+    slowest = f"the {kind} that is slowed most ({what})" if what != kind else what
+    return Figure(
+        what=f"{slowest}, {large:,} runs in the store",
+        against="1,000 runs",
+        unit="ms",
+        ours=found[large],
+        theirs=found[1000],
+        goal=1.5,
+        bound=2.5,
+    )
 
 
 def _record(server: Hookrunner) -> None:
