@@ -17,6 +17,8 @@ DOCUMENTS = [
 FENCE = re.compile(r"( *)```(.*)")
 PROMPT = re.compile(r"[#$] ")
 SPAN = re.compile(r"(`+)(.+?)\1")
+REFUSAL = "hookrunner: /etc/hookrunner/hookrunner.yaml:"
+"""How it begins where a configuration is refused."""
 OPERATORS = set("();<>|&")
 
 

@@ -23,6 +23,7 @@ from shown import (
     CONSOLE,
     DOCUMENTS,
     ELSEWHERE,
+    REFUSAL,
     ROOT,
     SPAN,
     SPANS,
@@ -32,6 +33,7 @@ from shown import (
 )
 
 from hookrunner import model
+from hookrunner.adapters.credentials import load_secrets
 from hookrunner.cli import main
 from hookrunner.config import gate, loads
 from hookrunner.core.forge_access import setting_of
@@ -66,6 +68,8 @@ STANDS_FOR = re.compile(r"does not exist|'[A-Z]+' is not one of")
 """What click says of a file that is not here, and of a word that stands for one of several."""
 
 
+REFUSED = [one for one in CONSOLE if one.output[:1] and one.output[0].startswith(REFUSAL)]
+"""The commands that are shown to be refused, since something is wrong in the configuration."""
 MESSAGE = re.compile(
     r"(?!(hookrunner|curl|docker|git|gitolite|pip|systemctl|journalctl|stat|env) )"
     r"(?!query |location )"
@@ -134,20 +138,27 @@ def test_with_the_secrets_that_it_names_the_server_starts_with_it(block, tmp_pat
     load_checked(config, os.environ)
 
 
-@of("yaml wrong")
-def test_a_mistake_is_told_as_the_block_behind_it_shows(block):
-    [told] = [
-        line
-        for command in CONSOLE
-        if command.file == block.file and command.line > block.line
-        for line in command.output
-        if line.startswith("hookrunner: /etc/hookrunner/hookrunner.yaml:")
-    ][:1]
+@pytest.mark.parametrize("command", REFUSED, ids=lambda command: command.place)
+def test_a_mistake_in_the_block_before_is_told_as_it_is_shown(command, tmp_path):
+    [*_, block] = [
+        block
+        for block in BLOCKS
+        if block.file == command.file
+        and block.line < command.line
+        and block.kind in {"yaml", "yaml wrong"}
+    ]
+
+    def start(text):
+        load_secrets(loads(text, name=f"{tmp_path}/hookrunner.yaml").sources, {})
 
     with pytest.raises(ConfigError) as refused:
-        loads(block.text, name="/etc/hookrunner/hookrunner.yaml")
+        start(block.text.replace("/etc/hookrunner", str(tmp_path)))
 
-    assert told == f"hookrunner: {refused.value}"
+    told = [f"hookrunner: {refused.value}"]
+    told += [f"hint: {refused.value.hint}"] if refused.value.hint else []
+    assert [line.replace(str(tmp_path), "/etc/hookrunner") for line in told] == [
+        *command.output
+    ]
 
 
 @of("yaml container.yaml")

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from senders import DELIVERIES
-from shown import BLOCKS, calls, commands, elsewhere
+from shown import BLOCKS, REFUSAL, calls, commands, elsewhere
 from world import TOKENS, World, ids
 
 from hookrunner import app
@@ -38,7 +38,6 @@ SHELL = re.compile(r"[<>|;&$*`\\]|^\w+=", re.MULTILINE)
 """What only a shell understands, outside of quotes."""
 LIMIT = 30
 """Seconds that the commands of a block may take."""
-REFUSAL = "hookrunner: /etc/hookrunner/"
 
 
 class Place:
