@@ -14,7 +14,7 @@ from hookrunner.config import Config, Project, Source, keys
 from hookrunner.core import outcome
 from hookrunner.gate import table
 from hookrunner.web import server
-from hookrunner.web.documents import documents
+from hookrunner.web.documents import by_subject, documents
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -232,6 +232,11 @@ def test_links_lead_somewhere(file):
     ]
 
     assert dead == []
+
+
+@pytest.mark.parametrize("topic", by_subject()["General"])
+def test_readme_leads_to_every_document(topic):
+    assert f"](hookrunner/docs/{topic}.md)" in README
 
 
 def test_the_version_is_in_the_changelog_and_in_readme():
