@@ -132,10 +132,9 @@ class History:
         if gitref == after:
             return True
         known = self.of(repository, ref)
-        places = [place for place, push in enumerate(known) if push.after == after]
-        if not places:
-            return False
-        return any(gitref == p.after or gitref in p.commits for p in known[places[-1] + 1 :])
+        place = _last_to(known, after)
+        newer = known[place + 1 :] if place >= 0 else []
+        return any(gitref == push.after or gitref in push.commits for push in newer)
 
     def is_older(self, repository: str, ref: str, after: str | None, than: str | None) -> bool:
         """Tell whether the push to `after` came before the push to `than`.
