@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 import pytest
+from msgspec.structs import fields as fields_of
 
 from hookrunner import __version__, config, errors, forges, model
 from hookrunner.cli import main
 from hookrunner.config import Config, Project, Source, keys
 from hookrunner.core import outcome
 from hookrunner.gate import table
-from hookrunner.web import server
+from hookrunner.web import server, shapes
 from hookrunner.web.documents import by_subject, documents
 
 ROOT = Path(__file__).parents[1]
@@ -133,6 +134,25 @@ def test_the_picture_of_a_step_is_the_table_of_transitions():
 )
 def test_the_pictures_of_runs_and_steps_are_drawn_from_the_table(table):
     assert f"```mermaid\n{model.drawn(table)}\n```" in DOCS["runs"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), re.findall(r"^\| (\w+) \| `([a-z_ ]+)` \|$", DOCS["api"], re.MULTILINE)
+)
+def test_fields_that_the_reference_names_are_told(kind, fields):
+    told = {field.encode_name for field in fields_of(getattr(shapes, kind.capitalize()))}
+
+    assert set(fields.split()) <= told
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_files_that_are_named_are_there(file):
+    text = file.read_text("utf-8")
+    named = re.findall(r"`((?:config|systemd|tests|hookrunner/docs)/[\w./-]+)(?=[ `])", text)
+    units = re.findall(r"`(hookrunner(?:-\w+)?\.(?:service|socket))`", text)
+
+    paths = [*named, *(f"systemd/{unit}" for unit in units)]
+    assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
 def modules(text):
