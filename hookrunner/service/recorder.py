@@ -109,6 +109,7 @@ class Recorder:
             _drop(self._steps, {step.id: step for step in changes.steps})
             _drop(self._containers, {(c.engine, c.container): c for c in changes.containers})
             _drop(self._attended, {(c.engine, c.container): c for c in changes.attended})
+            break  # what came meanwhile has its own moment
 
 
 def _drop(waiting: dict[K, V], written: dict[K, V]) -> None:
