@@ -68,6 +68,9 @@ STANDS_FOR = re.compile(r"does not exist|'[A-Z]+' is not one of")
 """What click says of a file that is not here, and of a word that stands for one of several."""
 
 
+DOOR = [ROOT / "hookrunner/web/hooks.py", *sorted((ROOT / "hookrunner/forges").glob("*.py"))]
+"""The files that refuse webhooks."""
+FILLED_IN = re.compile(r"\.\+\?|\\(?=.)")
 REFUSED = [one for one in CONSOLE if one.output[:1] and one.output[0].startswith(REFUSAL)]
 """The commands that are shown to be refused, since something is wrong in the configuration."""
 MESSAGE = re.compile(
@@ -282,19 +285,27 @@ def test_every_call_between_backquotes_parses():
     assert wrong_calls(SPANS) == []
 
 
+def pattern_of(node):
+    """A text of the program as a pattern, or None: what is filled in may be anything."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    if not all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts):
+        return None
+    return "".join(
+        re.escape(str(part.value).replace("`", "")) if isinstance(part, ast.Constant) else ".+?"
+        for part in parts
+    )
+
+
 def sentences():
-    """The texts in the program's source as one pattern: what is filled in may be anything."""
-    found = []
-    for file in (ROOT / "hookrunner").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-            texts = [
-                str(part.value).replace("`", "") if isinstance(part, ast.Constant) else None
-                for part in parts
-            ]
-            if len("".join(filter(None, texts))) >= LITERAL:
-                found.append("".join(".+?" if one is None else re.escape(one) for one in texts))
-    return re.compile("|".join(found), re.DOTALL)
+    """The texts in the program's source that are its own enough to be told, as one pattern."""
+    found = {
+        pattern_of(node) or ""
+        for file in (ROOT / "hookrunner").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr | ast.Constant)
+    }
+    own = [one for one in found if len(FILLED_IN.sub("", one)) >= LITERAL]
+    return re.compile("|".join(own), re.DOTALL)
 
 
 def test_messages_that_are_quoted_are_the_programs_own():
@@ -308,6 +319,21 @@ def test_messages_that_are_quoted_are_the_programs_own():
         if MESSAGE.match(text) and not known.fullmatch(text.removesuffix(": ..."))
     ]
     assert "\n".join(unknown) == ""
+
+
+@pytest.mark.parametrize("file", DOOR, ids=lambda file: file.name)
+def test_every_way_to_be_refused_at_the_webhooks_door_is_in_troubleshooting(file):
+    document = (ROOT / "hookrunner/docs/troubleshooting.md").read_text("utf-8").replace("`", "")
+    reasons = {
+        pattern_of(node.args[0])
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SignatureError"
+    }
+
+    untold = [
+        one for one in reasons if one and len(one) > LITERAL and not re.search(one, document)
+    ]
+    assert untold == []
 
 
 @pytest.mark.parametrize(("pattern", "test"), ELSEWHERE.items())
