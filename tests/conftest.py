@@ -431,7 +431,9 @@ def start_container(docker, run_id, engine_kind, request):
         network="none",
         options=(),
     ):
-        image = image or request.getfixturevalue("base_image")
+        if image is None or engine_kind == "podman":  # which gets Debian's with it
+            base = request.getfixturevalue("base_image")
+            image = image or base
         if engine_kind == "podman":
             network, options = "host", (*PODMAN_LIMITS, *options)
         labels = {"hookrunner.test": run_id} | (labels or {})
