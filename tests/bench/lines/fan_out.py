@@ -10,7 +10,7 @@ from bench.pushes import Push
 from bench.servers import Hookrunner, running
 from bench.setting import Bench
 
-AT_ONCE = (1, 2, 3, 4, 6, 8, 12)
+AT_ONCE = (2, 4, 6, 8, 12)
 
 
 def measure(bench: Bench) -> Iterator[Figure]:

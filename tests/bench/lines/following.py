@@ -27,7 +27,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         with running(ours), ProcessPoolExecutor(1) as pool:
             ours.knows(1)
             token = ours.cli("token", "create", "bench", "--scope", "read").strip()
-            for _ in range(bench.amount(5, 2)):
+            for _ in range(bench.amount(3, 2)):
                 for followers in (1, FOLLOWERS):
                     spent = ours.cpu()
                     run = ours.api(

@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     place = bench.work / "inventory"
     known, by_hand = [], []
     with containers.started(*names, project="many") as ids:
-        for number in range(bench.amount(7, 3)):
+        for number in range(bench.amount(5, 3)):
             by_hand.append(_by_hand(ids))
             known.append(_found(Hookrunner(place / f"{number}", more={"engines": {}}), count))
         yield Figure(

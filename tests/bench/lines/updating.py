@@ -42,7 +42,7 @@ def name_server(bench: Bench) -> Iterator[Figure]:
             project="bind",
             what="push to end of update (BIND: fetch, validate, reload)",
             prepare=server.push,
-            rounds=bench.amount(30, 6),
+            rounds=bench.amount(20, 6),
             goals=(0.95, 1.05),
             bounds=(1.05, 1.15),
         )
