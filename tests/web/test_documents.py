@@ -12,6 +12,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from senders import DELIVERIES
-from shown import BLOCKS, REFUSAL, calls, commands, elsewhere
+from shown import BLOCKS, ELSEWHERE, REFUSAL, calls, commands, elsewhere
 from world import TOKENS, World, ids
 
 from hookrunner import app
@@ -148,19 +149,25 @@ async def opened(folder):
         yield Place(folder, world.url)
 
 
+def instead(command):
+    """The test that a command is left to, or None: it is run here."""
+    if command.output and command.output[0].startswith(REFUSAL):
+        return "tests/test_shown.py"
+    patterns = [one for words in calls(command.text) if (one := elsewhere(words))]
+    return ELSEWHERE[patterns[0]].partition(": ")[0] if patterns else None
+
+
 async def test_commands_that_are_shown_do_what_they_say(tmp_path, monkeypatch, measured):
     monkeypatch.chdir(tmp_path)
-    wrong, ran, left = [], 0, []
-    async with opened(tmp_path) as place:
-        for block in BLOCKS:
-            here = []
-            for command in commands(block) if block.kind == "console" else ():
-                is_elsewhere = any(elsewhere(words) for words in calls(command.text))
-                is_refused = command.output and command.output[0].startswith(REFUSAL)
-                (left if is_elsewhere or is_refused else here).append(command)
-            if here and (why := await place.run(here)):
-                wrong.append(f"{here[0].place}: {why}")
-            ran += len(here)
+    shown = [commands(block) for block in BLOCKS if block.kind == "console"]
+    left = Counter(test for one in shown for command in one if (test := instead(command)))
+    here = [[command for command in one if instead(command) is None] for one in shown]
 
-    assert wrong == []
-    measured(f"{ran} commands of the documents run before a server, {len(left)} elsewhere")
+    async with opened(tmp_path) as place:
+        found = [(one[0].place, await place.run(one)) for one in here if one]
+
+    assert [f"{place}: {why}" for place, why in found if why] == []
+    measured(f"{sum(map(len, here))} commands of the documents are run before a server")
+    measured(
+        f"others by {', '.join(f'{test} ({count})' for test, count in sorted(left.items()))}"
+    )
