@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import structlog
 
@@ -31,10 +33,31 @@ def configure(log: Log) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(log.level.value),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_Standard(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,  # a reload may change the level
     )
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+
+class _Standard:
+    """Standard error. A line that nobody takes is lost, and nothing else with it.
+
+    Whoever read it may be gone (``| tee``, a journal that crashed), or the disk be full: that
+    must neither refuse a delivery nor end a step.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write, if that can be."""
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Have it written, if that can be."""
+        with suppress(OSError):
+            self._file.flush()
 
 
 def _printable(

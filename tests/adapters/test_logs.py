@@ -1,6 +1,8 @@
 """What the program says of itself, on a terminal and for machines."""
 
+import contextlib
 import json
+import os
 
 import pytest
 import structlog
@@ -47,3 +49,21 @@ def test_a_traceback_shows_the_place_and_not_what_variables_hold(form, capsys):
     assert "test_logs.py" in shown
     assert "LookupError: 24" in shown
     assert "hunter2 hunter2" not in shown
+
+
+@pytest.mark.parametrize("gone", ["the disk is full", "nobody reads it any more"])
+def test_a_line_that_nobody_takes_is_lost_and_nothing_else(gone, monkeypatch):
+    if gone == "the disk is full":
+        written = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, written = os.pipe()
+        os.close(reader)
+    file = os.fdopen(written, "w", buffering=1, encoding="utf-8")
+    monkeypatch.setattr("sys.stderr", file)
+    configure(Log(format=LogFormat.json))
+
+    for number in range(1000):
+        structlog.get_logger().info("delivery accepted", number=number)
+
+    with contextlib.suppress(OSError):
+        file.close()
