@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hookrunner.adapters.engine import Engine
 from hookrunner.core import monitoring
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.upkeep import SETTLED
@@ -153,15 +154,15 @@ class Probing:
             slot = self._slots.setdefault(container.engine, asyncio.Semaphore(_AT_ONCE))
             async with lock, slot:
                 asked_at = loop.time()
-                current = self._free(container)
-                if current is None or not await self._reach(turn, current, probe):
+                found = self._free(container)
+                if found is None or not await self._reach(turn, *found, probe):
                     wait = min(wait, _BUSY)
         finally:
             turn.due = asked_at + wait
             turn.is_open = False
 
-    def _free(self, container: Container) -> Container | None:
-        """A container as it is now, where it may be asked."""
+    def _free(self, container: Container) -> tuple[Container, Engine] | None:
+        """A container as it is now, and its engine, where it may be asked."""
         current = self._inventory.get(container.engine, container.id)
         if (
             current is None
@@ -170,9 +171,13 @@ class Probing:
         ):
             return None
         watcher = self._watchers.get(current.engine)
-        return current if watcher is not None and watcher.is_connected else None
+        if watcher is None or not watcher.is_connected:
+            return None
+        return current, watcher.engine
 
-    async def _reach(self, turn: _Turn, container: Container, probe: Probe) -> bool:
+    async def _reach(
+        self, turn: _Turn, container: Container, engine: Engine, probe: Probe
+    ) -> bool:
         """Ask a container, and take what it says; tell whether that was an answer."""
         if turn.call is not None:  # never two at once: it would be one more each minute
             await turn.call.stop()
@@ -180,12 +185,8 @@ class Probing:
                 self._failed(container, probe, f"the call before goes on: {turn.call.left}")
                 return True
             turn.call = None
-        call = Call(
-            self._watchers[container.engine].engine,
-            container,
-            probe,
-            own=self._settings.project_of(container),
-        )
+        own = self._settings.project_of(container)
+        call = Call(engine, container, probe, own=own)
         limit = self._settings.config.monitoring.timeout
         try:
             reply = await call.make(timeout=limit, visits=self._dispatcher.visits)

@@ -98,6 +98,28 @@ def test_ps_behind_lists_those_and_exits_1_if_there_are_any(listed, api, run):
     assert [one["name"] for one in json.loads(told.stdout)["items"]] == [CONTAINER["name"]]
 
 
+def test_ps_has_a_column_for_what_containers_say_where_any_does(listed, api, run):
+    said = {"state": "critical", "since": "2020-01-01T00:00:00Z", "text": f"no zones {EVIL}"}
+    well = {"state": "ok", "since": "2020-01-01T00:00:00Z", "text": "fine"}
+    silent = CONTAINER | {"monitor": None}
+    api.reply(
+        "GET",
+        "/api/v1/containers",
+        listed(CONTAINER | {"monitor": said}, CONTAINER | {"monitor": well}, silent),
+    )
+
+    heading, first, second, third = run("ps").stdout.splitlines()
+    api.reply("GET", "/api/v1/containers", listed(silent))
+    without = run("ps").stdout
+
+    assert heading.endswith("SAYS")
+    assert "critical since " in first
+    assert first.endswith(": no zones \\x1b]0;evil\\x07red\\nx")
+    assert second.endswith("  ok")
+    assert third.endswith("ago")
+    assert "SAYS" not in without
+
+
 def test_json_is_the_answer_unchanged(api, run):
     raw = b'{"next":null,  "items": [ ],"more":1}'
     api.reply("GET", "/api/v1/containers", raw)

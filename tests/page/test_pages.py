@@ -10,7 +10,17 @@ import pytest
 from world import COMMIT
 
 from hookrunner.core.history import KnownPush
-from hookrunner.model import Action, Outcome, Status, Stream, Trigger, Validity
+from hookrunner.model import (
+    Action,
+    MonitorChange,
+    Monitored,
+    MonitorState,
+    Outcome,
+    Status,
+    Stream,
+    Trigger,
+    Validity,
+)
 
 pytestmark = pytest.mark.process  # a server each: a third of a second
 
@@ -377,3 +387,25 @@ async def test_two_hundred_follow_one_run_and_each_has_all_of_it(world):
         found = await asyncio.gather(*(follow(session) for _ in range(200)))
 
     assert found == [50] * 200
+
+
+async def test_what_a_container_says_of_itself_is_where_one_looks(world):
+    at = datetime.now(UTC) - timedelta(minutes=12)
+    changes = [
+        MonitorChange(state=MonitorState.critical, at=at, text="no zones"),
+        MonitorChange(state=MonitorState.ok, at=at - timedelta(days=2), text="OK: 12 zones"),
+    ]
+    said = Monitored(
+        state=MonitorState.critical, since=at, at=at, text="<i>3 zones", changes=tuple(changes)
+    )
+    world.container("bind-1", monitored=said)
+
+    _, _, page = await world.page("/containers/local/bind-1")
+    _, _, listed = await world.page("/containers")
+    _, _, now = await world.page("/")
+
+    assert "&lt;i&gt;3 zones" in page
+    assert "OK: 12 zones" in page
+    assert "&lt;i&gt;3 zones" in now
+    for text in (page, listed, now):
+        assert "critical" in text

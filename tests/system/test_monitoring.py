@@ -160,8 +160,12 @@ async def wait_for(server, site, fits, until):
     return await until(look)
 
 
-def told(hook):
-    return [one.body["type"].removeprefix("hookrunner.") for one in hook.received]
+def has_told(hook, *events):
+    async def look():
+        told = [one.body["type"].removeprefix("hookrunner.") for one in hook.received]
+        return told == [*events]
+
+    return look
 
 
 async def test_a_state_is_kept_since_it_came_and_told_when_it_changes(
@@ -172,16 +176,14 @@ async def test_a_state_is_kept_since_it_came_and_told_when_it_changes(
     fine = await wait_for(server, site, is_in("ok"), until)
     say(site, "monitor", "printf 'CRITICAL: no \\033[31mzones\\nmore\\n'; exit 2")
     critical = await wait_for(server, site, is_in("critical"), until)
+    await until(has_told(hook, "critical"))
+    await wait_for(server, site, said_after(critical["monitor"]["at"]), until)
     server.kill()
     await server.start()
     kept = await wait_for(server, site, said_after(critical["monitor"]["at"]), until)
     say(site, "monitor", "exit 0")
     again = await wait_for(server, site, is_in("ok"), until)
-
-    async def recovered():
-        return told(hook) == ["critical", "recovery"]
-
-    await until(recovered)
+    await until(has_told(hook, "critical", "recovery"))
 
     assert fine["monitor"]["text"] == "OK: 3 zones"
     assert critical["monitor"]["text"] == "CRITICAL: no [31mzones"
