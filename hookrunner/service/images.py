@@ -86,7 +86,8 @@ class Images:
         """Let go of what was seen of a container that is gone; of all, where none is named."""
         if container_id is None:
             self._seen.clear()
-        self._seen.pop(container_id or "", None)
+        else:
+            self._seen.pop(container_id, None)
 
     async def _described(self, container: Container, *, may_ask: bool) -> Container:
         image = await self.image(container.image_id)
