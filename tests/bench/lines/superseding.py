@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         ours=[updates],
         theirs=[1],
         goal=2,
-        bound=2,
+        bound=3,
     )
     yield Figure(
         what="the same, until all is quiet and the newest commit is served",
