@@ -218,10 +218,12 @@ class Probing:
         is_named = container.names(probe)
         if probe is Probe.monitor:
             found = monitoring.read(reply.code, reply.output, is_named=is_named)
-            if found is None:
-                turn.is_none = True
-            else:
+            if found is not None:
                 self._is(container, *found)
+            elif container.monitored is not None:
+                self._is(container, MonitorState.unknown, "it does not say any more")
+            else:
+                turn.is_none = True
         elif reply.code == monitoring.NO_METHOD:
             turn.is_none = True
         elif reply.code == 0 and (is_named or reply.output.strip()):

@@ -184,11 +184,14 @@ async def test_a_state_is_kept_since_it_came_and_told_when_it_changes(
     say(site, "monitor", "exit 0")
     again = await wait_for(server, site, is_in("ok"), until)
     await until(has_told(hook, "critical", "recovery"))
+    say(site, "monitor", "exit 78")
+    silent = await wait_for(server, site, is_in("unknown"), until)
 
     assert fine["monitor"]["text"] == "OK: 3 zones"
     assert critical["monitor"]["text"] == "CRITICAL: no [31mzones"
     assert kept["monitor"]["since"] == critical["monitor"]["since"]
     assert [one["state"] for one in again["monitor"]["changes"]] == ["ok", "critical", "ok"]
+    assert silent["monitor"]["text"] == "it does not say any more"
     first = hook.received[0].body["data"]
     assert (first["container"], first["action"]) == (site.container, "monitor")
     assert first["reason"] == critical["monitor"]["text"]
