@@ -223,6 +223,10 @@ class Dispatcher:
         self._wake.set()
         return found
 
+    async def recorded(self) -> None:
+        """Wait until what was decided so far is on the disk, or clearly cannot be now."""
+        await self._recorder.settle()
+
     def why_it_waits(self, step: Step) -> str:
         """Why a step that is queued did not start yet, in words."""
         return self._admission.why_it_waits(step, self.running)

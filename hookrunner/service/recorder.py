@@ -8,6 +8,7 @@ While nothing can be written, changes wait here and are tried again.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -26,6 +27,8 @@ _MOMENT = 0.05
 """Seconds that a change waits for others: two or three syncs of the disk. Long enough that
 pushes, each of which supersedes one, share them, and shorter than anybody looks again; a
 guess."""
+_SETTLING = 5.0
+"""Seconds that who cancels something waits for the record of it. A guess."""
 _RETRY = 1.0
 """Seconds between tries while the store fails; space on a disk returns by a person's hand."""
 
@@ -80,6 +83,15 @@ class Recorder:
         self.then(written.set)
         self.hurry()
         await written.wait()
+
+    async def settle(self) -> None:
+        """As `flush`, but for a few seconds at most.
+
+        What somebody stops is stopped also while the disk is full, and they are answered.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLING):
+                await self.flush()
 
     async def run(self) -> None:
         """Write for ever."""

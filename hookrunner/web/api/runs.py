@@ -188,6 +188,7 @@ async def cancel(ask: Ask[Nothing, Nothing]) -> web.Response:
     found, _ = await permitted(ask, whole=True)
     if not services.dispatcher.cancel(found.id, reason=f"cancelled by {ask.caller.name}"):
         raise ConflictError(f"run {found.id} is over: {found.status}")
+    await services.dispatcher.recorded()
     found, steps = await services.following.find(found.id)
     return ask.answer(services.views.run(found, steps), status=202)
 

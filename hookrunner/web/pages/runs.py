@@ -223,6 +223,7 @@ async def cancel(look: Look[Nothing]) -> web.StreamResponse:
     reason = f"cancelled by {look.caller.name}"
     if not look.services.dispatcher.cancel(found.id, reason=reason):
         raise ConflictError(f"run {found.id} is over: {found.status}")
+    await look.services.dispatcher.recorded()
     return look.go(f"runs/{found.id}")
 
 
