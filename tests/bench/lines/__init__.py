@@ -14,6 +14,7 @@ from bench.lines import (
     output,
     superseding,
     updating,
+    validating,
 )
 from bench.setting import Bench
 
@@ -29,4 +30,5 @@ LINES: Mapping[str, Callable[[Bench], Iterator[Figure]]] = {
     "match": matching.measure,
     "million": million.measure,
     "idle": idle.measure,
+    "validate": validating.measure,
 }
