@@ -1,5 +1,6 @@
 """git asks another server, and neither for a password nor for more than it may."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -135,20 +136,20 @@ async def test_ssh_is_asked_with_the_operators_key_and_asks_nothing_itself(home,
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "word"),
     [
-        "ext::touch {home}/made",
-        "file://{home}/ops/bind.git",
-        "{home}/ops/bind.git",
-        "--upload-pack=touch {home}/made",
-        "http://127.0.0.1:9/ops/bind.git",
-        "git://127.0.0.1:9/ops/bind.git",
+        ("ext::touch {home}/made", "not allowed"),
+        ("file://{home}/ops/bind.git", "not allowed"),
+        ("{home}/ops/bind.git", "not allowed"),
+        ("--upload-pack=touch {home}/made", "strange pathname"),
+        ("http://127.0.0.1:9/ops/bind.git", "not allowed"),
+        ("git://127.0.0.1:9/ops/bind.git", "not allowed"),
     ],
 )
-async def test_nothing_but_https_and_ssh_is_spoken_and_no_address_is_an_option(home, url):
+async def test_nothing_but_https_and_ssh_is_spoken_and_no_address_is_an_option(home, url, word):
     why = await refused(url.format(home=home))
 
-    assert "not allowed" in why or "strange pathname" in why
+    assert word in why
     assert not (home / "made").exists()
 
 
@@ -156,7 +157,8 @@ async def test_a_server_that_says_nothing_is_left_and_nothing_stays():
     silent = socket.create_server(("127.0.0.1", 0))
     address = f"https://127.0.0.1:{silent.getsockname()[1]}/ops/bind.git"
 
-    why = await refused(address, limit=0.3)
+    async with asyncio.timeout(LIMIT):
+        why = await refused(address, limit=0.3)
 
     assert why == "no answer within 0.3 s"
     assert address not in commands()

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hookrunner.core.history import ContainerState
 from hookrunner.core.notices import TEXT, TITLE, Conditions, Notice, What, fill, monitored
-from hookrunner.model import Action, MonitorState, Outcome, Status, Step, Trigger
+from hookrunner.model import Action, MonitorState, Outcome, Status, Step, Trigger, Validity
 
 UPDATED = (Status.succeeded, Outcome.updated)
 ERROR = (Status.failed, Outcome.error)
@@ -45,6 +46,21 @@ def test_each_container_and_action_has_a_condition_of_its_own():
         What.invalid,
         What.failure,
     ]
+
+
+def test_a_restart_forgets_neither_that_a_container_is_invalid_nor_that_it_is_valid():
+    bad = step(Status.failed, Outcome.invalid, action=Action.validate)
+    good = step(Status.succeeded, Outcome.valid, action=Action.validate)
+
+    def known(*, valid):
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        told = {"engine": "local", "container": "bind", "image_id": "i", "container_id": "c"}
+        validity = Validity(valid=valid, since=at, at=at)
+        return Conditions(states=[ContainerState(**told, validity=validity)])
+
+    assert known(valid=False).take(bad) is None
+    assert known(valid=False).take(good) == (What.recovery, (What.invalid,))
+    assert known(valid=True).take(bad)[0] is What.invalid
 
 
 @pytest.mark.parametrize("outcome", [Outcome.behind, Outcome.retry])
