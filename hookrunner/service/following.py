@@ -201,14 +201,18 @@ class Following:
         reader = self._spool.reader(run_id, {})
         telling = _Telling(self._settings.known_secrets, offset, only)
         self._followers += 1
+        was_printed = -1
         try:
             while True:
                 version = self._broadcast.version(run_id)
                 run, steps = await self.find(run_id)
                 for event in telling.take_steps(steps, final=False):
                     yield event
-                async for event in self._read(run_id, reader, telling, steps):
-                    yield event
+                printed = sum(step.output_bytes for step in steps)
+                if printed != was_printed:  # to look whether there is more takes a thread
+                    was_printed = printed
+                    async for event in self._read(run_id, reader, telling, steps):
+                        yield event
                 relevant = [step for step in steps if only in {None, step.id}]
                 over = run.finished_at is not None or (
                     only is not None and all(step.status.is_final for step in relevant)
