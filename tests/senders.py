@@ -7,6 +7,7 @@ what they send; each file says which page it was written from.
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import uuid
 from datetime import UTC, datetime
@@ -197,3 +198,25 @@ def standard_headers(body, secret, number, *, seconds=0):
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": webhook.sign(number, at, body.decode()),
     }
+
+
+def push_body(repository, before, after):
+    """What a forge says of a push."""
+    return {
+        "ref": "refs/heads/main",
+        "before": before,
+        "after": after,
+        "repository": {
+            "full_name": repository,
+            "clone_url": f"https://git.example.net/{repository}.git",
+            "default_branch": "main",
+        },
+        "pusher": {"name": "ada"},
+        "commits": [{"id": after, "added": [], "modified": ["file"], "removed": []}],
+    }
+
+
+def invented_pushes(repository="ops/invented"):
+    """Pushes of commits that nobody has, one after the other for ever."""
+    for number in itertools.count(1):
+        yield push_body(repository, f"{number:040x}", f"{number + 1:040x}")

@@ -209,23 +209,6 @@ async def test_every_page_shows_what_the_api_says(busy):
         assert (await busy.page(path))[0] == 200, path
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("q=MAIL", {"mail-1"}),
-        ("q=%20bind-2", {"bind-2"}),
-        ("q=bind&project=mail", set()),
-        ("q=1&show=failed", {"mail-1"}),
-        ("q=nobody", set()),
-    ],
-)
-async def test_containers_are_found_by_what_they_are_called(busy, query, found):
-    _, _, text = await busy.page(f"/containers?{query}")
-
-    assert set(re.findall(r'href="(?:[./]*)containers/local/([^"]+)"', text)) == found
-    assert ("None of 3 is that way" in text) == (not found)
-
-
 async def test_a_newcomer_is_told_what_to_do_next(world):
     for path, said in EMPTY.items():
         assert said in Parsed((await world.page(path))[2]).text, path

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import hmac
 import io
-import itertools
 import json
 import os
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 import yaml
 from author import GIT
 from gates import GateProcess, gate_commands
+from senders import invented_pushes, push_body
 
 SECRET = "a secret of the tests, long enough"
 DEADLINE = 30.0
@@ -105,28 +105,6 @@ class Site:
 
     def body(self, before, after, **more):
         return push_body(self.repository, before, after) | more
-
-
-def push_body(repository, before, after):
-    """What a forge says of a push."""
-    return {
-        "ref": "refs/heads/main",
-        "before": before,
-        "after": after,
-        "repository": {
-            "full_name": repository,
-            "clone_url": f"https://git.example.net/{repository}.git",
-            "default_branch": "main",
-        },
-        "pusher": {"name": "ada"},
-        "commits": [{"id": after, "added": [], "modified": ["file"], "removed": []}],
-    }
-
-
-def invented_pushes(repository="ops/invented"):
-    """Pushes of commits that nobody has, one after the other for ever."""
-    for number in itertools.count(1):
-        yield push_body(repository, f"{number:040x}", f"{number + 1:040x}")
 
 
 class Server:

@@ -23,8 +23,10 @@ import aiohttp
 import msgspec
 import pytest
 import senders
+from chats import DEADLINE
 
 from hookrunner import app
+from hookrunner.chat import PLATFORMS
 from hookrunner.config import loads
 from hookrunner.forges import FORGES
 from hookrunner.web.server import control_socket, serving
@@ -259,3 +261,11 @@ def every_forge(door):
             yield client
 
     return opened
+
+
+@pytest.fixture
+def patient_chats(monkeypatch):
+    """Let no answer be late because the machine is busy."""
+    for name, platform in PLATFORMS.items():
+        patience = msgspec.structs.replace(platform, patience=DEADLINE)
+        monkeypatch.setitem(PLATFORMS, name, patience)
