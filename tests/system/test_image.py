@@ -175,6 +175,7 @@ def test_podmans_own_generator_makes_of_the_quadlets_what_is_meant():
     gate, server = re.findall(r"^ExecStart=\S*podman run (.*)$", done.stdout, re.MULTILINE)
     assert "--network none" in gate
     assert "--user 0:4665" in gate
+    assert "--no-healthcheck" in gate
     assert re.search(r" localhost/hookrunner gate --engine \S+ --listen \S+$", gate)
     assert "podman.sock" not in server
     assert "--publish 127.0.0.1:4665:4665" in server
