@@ -5,7 +5,7 @@ import gc
 import signal
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from os import environ
 from pathlib import Path
@@ -28,7 +28,6 @@ from hookrunner.core.inventory import Inventory
 from hookrunner.core.matching import Known
 from hookrunner.core.repository import host_aliases
 from hookrunner.errors import HookrunnerError
-from hookrunner.model import Step
 from hookrunner.service.again import Again
 from hookrunner.service.answering import Answering
 from hookrunner.service.broadcast import Broadcast
@@ -385,16 +384,13 @@ async def _drain(dispatcher: Dispatcher, signals: AsyncIterator[None], patience:
             {again, idle}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
         )
         if idle not in done:
-            log.warning("steps go on in their containers", steps=_ids(dispatcher.running))
+            left = [step.id for step in dispatcher.running]
+            log.warning("steps go on in their containers", steps=left)
         again.cancel()
         idle.cancel()
     with suppress(TimeoutError):
         async with asyncio.timeout(_BEGINNING):
             await dispatcher.wait_begun()
-
-
-def _ids(steps: Sequence[Step]) -> list[str]:
-    return [step.id for step in steps]
 
 
 async def _next(signals: AsyncIterator[None]) -> None:
