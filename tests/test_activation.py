@@ -73,6 +73,7 @@ def test_the_watchdogs_interval_is_read(monkeypatch, told, found):
     assert watchdog_interval() is None
 
 
+@pytest.mark.process  # it waits for half a second
 async def test_a_store_that_hangs_ends_the_signs_of_life(tmp_path):
     told = asyncio.Queue()
     let_go = threading.Event()

@@ -308,6 +308,7 @@ def sentences():
     return re.compile("|".join(own), re.DOTALL)
 
 
+@pytest.mark.process  # a second: all texts of the program
 def test_messages_that_are_quoted_are_the_programs_own():
     known = sentences()
     unknown = [

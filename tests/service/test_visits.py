@@ -13,6 +13,7 @@ BIND = Container(
 )
 
 
+@pytest.mark.process  # it waits for a second
 async def test_a_step_that_waits_ends_the_visit_and_nobody_goes_in_before_it():
     freed = []
     visits = Visits(on_free=lambda: freed.append(True))
