@@ -116,6 +116,9 @@ class Printer:
     def print(self, data, stream=Stream.stdout):
         self.writer.append(self.offset, Chunk(stream, data), at=time.time())
         self.offset += len(data)
+        self.step = replace(self.step, output_bytes=self.offset)
+        self.services.dispatcher._queue.running[self.step.id] = self.step
+        self.services.dispatcher._live.take([self.step])
         self.services.following._broadcast.moved(self.run.id)
 
     def end(self):

@@ -58,13 +58,16 @@ class Daemon:
         return (self.directory / "log").read_text()[-3000:]
 
     def docker(self, *words, check=True, **options):
-        return subprocess.run(
+        done = subprocess.run(
             ["docker", "--host", self.url, *words],
             capture_output=True,
             timeout=300,
-            check=check,
+            check=False,
             **options,
         )
+        if check and done.returncode:
+            pytest.fail(f"docker {words[0]}: {done.stderr.decode()}\n{self.log()}")
+        return done
 
     def kill(self):
         """Kill it, and the containerd that is its own; the containers' keepers live on."""
