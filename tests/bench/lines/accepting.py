@@ -53,7 +53,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         ours=rates["ours"],
         theirs=rates["webhook"],
         goal=2.0,
-        bound=0.5,
+        bound=0.08,
         at_least=True,
     )
     yield Figure(
@@ -63,7 +63,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         ours=tails["ours"],
         theirs=tails["webhook"],
         goal=0.25,
-        bound=1.0,
+        bound=4.0,
     )
     yield Figure(
         what="of those accepted, lost",

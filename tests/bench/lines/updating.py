@@ -26,7 +26,7 @@ def trivial(bench: Bench) -> Iterator[Figure]:
             prepare=lambda: "",
             rounds=bench.amount(60, 15),
             goals=(0.80, 1.10),
-            bounds=(0.95, 1.25),
+            bounds=(0.95, 1.4),
         )
 
 
