@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -25,11 +26,11 @@ class Daemon:
         self.directory = directory
         self.url = f"unix://{directory}/docker.sock"
         self._flags = flags
+        self._name = f"hookrunner-{secrets.token_hex(4)}"  # containerd refuses some characters
         self._process = None
 
     def start(self):
         log = (self.directory / "log").open("ab")
-        name = f"hookrunner-{self.directory.name}"
         self._process = subprocess.Popen(
             [
                 *("unshare", "--net", "dockerd", "--host", self.url, *self._flags),
@@ -37,7 +38,8 @@ class Daemon:
                 *("--data-root", str(self.directory / "data")),
                 *("--exec-root", str(self.directory / "exec")),
                 *("--pidfile", str(self.directory / "pid")),
-                *("--containerd-namespace", name, "--containerd-plugins-namespace", f"{name}p"),
+                *("--containerd-namespace", self._name),
+                *("--containerd-plugins-namespace", f"{self._name}p"),
                 *("--bridge", "none", "--iptables=false", "--ip-forward=false"),
             ],
             stdout=log,
