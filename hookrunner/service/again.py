@@ -46,6 +46,7 @@ class Again:
             if run.finished_at is None:
                 if not self._dispatcher.hurry(steps):
                     raise ConflictError(f"run {run_id} goes on: {run.status}")
+                await self._dispatcher.recorded()
                 return
             await self._reopen(run, steps, asked_by)
 
