@@ -18,6 +18,10 @@ from bench.pushes import SECRET
 PATIENCE = 120.0
 """Seconds that anything may take before the benchmark gives up."""
 _MEBIBYTE = 1 << 20
+_LULL = 0.5
+"""Seconds between looks at whether a server is at work."""
+_IDLE = 0.05
+"""The share of a core below which it is not."""
 
 
 def until(look: Any, what: str, *, pause: float = 0.005) -> Any:
@@ -63,6 +67,14 @@ class Server:
         """Seconds of CPU that it took so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def settle(self) -> None:
+        """Wait until it has nothing left to do: `webhook` answers before it starts what it is
+        to run, and what it owes would take the time of whoever is measured next."""
+        took = -1.0
+        while (now := self.cpu()) - took > _IDLE * _LULL:
+            took = now
+            time.sleep(_LULL)
 
     def memory(self, line: str = "VmRSS") -> float:
         """MiB that it holds, or held at most (`VmHWM`)."""
