@@ -58,7 +58,8 @@ class TextRendering:
             return self._rest(event.step)
         if isinstance(event, StepChanged) and (hold := self._views.hold(event.step)):
             name = self._views.name(event.step.engine, event.step.container)
-            return self._line(f"hookrunner: {name} is {hold}; it waits for the release")
+            why = self._views.masked(str(hold))
+            return self._line(f"hookrunner: {name} is {why}; it waits for the release")
         if isinstance(event, Gap):
             return self._line(f"hookrunner: {event.size} bytes were not kept")
         if isinstance(event, Heartbeat):

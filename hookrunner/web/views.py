@@ -130,7 +130,7 @@ class Views:
             run=step.run,
             step=step.id,
             since=step.finished_at,
-            reason=step.reason,
+            reason=self.masked(step.reason),
         )
 
     def container(

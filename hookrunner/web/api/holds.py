@@ -128,7 +128,7 @@ def _view(services: Services, caller: Caller, hold: Hold) -> shapes.Hold:
         id=hold.id,
         selector=str(hold.selector),
         requested_by=hold.requested_by,
-        reason=hold.reason,
+        reason=services.views.masked(hold.reason),
         created_at=hold.created_at,
         until=hold.until,
         containers=[

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from hookrunner.adapters.store import DeliveryQuery, RunQuery
 from hookrunner.core.standing import standing
@@ -78,7 +79,10 @@ async def now(look: Look[Nothing]) -> web.Response:
     counts = {}
     if caller.is_unrestricted:
         counts = await services.store.figures.run_days(today - timedelta(days=DAYS - 1))
-    wrong = [*await _wrong_here(look), *_wrong_containers(services, shown, last)]
+    wrong = [
+        replace(one, reason=services.views.masked(one.reason))
+        for one in (*await _wrong_here(look), *_wrong_containers(services, shown, last))
+    ]
     wrong.sort(key=lambda one: (one.kind, one.word, one.title))
     return await look.show(
         "now.html",
@@ -121,7 +125,8 @@ def _waiting(
         waits = {step.id: step for step in steps if step.status is Status.queued}
         for step in run.steps:
             if step.id in waits:
-                yield Waiting(step, run, services.dispatcher.why_it_waits(waits[step.id]))
+                why = services.dispatcher.why_it_waits(waits[step.id])
+                yield Waiting(step, run, services.views.masked(why))
 
 
 async def _wrong_here(look: Look[Nothing]) -> list[Wrong]:
@@ -171,7 +176,7 @@ def _wrong_containers(
         step = last.get((one.engine, one.name))
         name, place = services.views.name(one.engine, one.name), f"{one.engine}/{one.name}"
         link = f"containers/{place}"
-        found += _ailing(services, one, name, link)
+        found += _ailing(one, name, link)
         if step is not None and KINDS[step.status] == "bad":
             found.append(
                 Wrong(
@@ -220,7 +225,7 @@ def _wrong_containers(
     return found
 
 
-def _ailing(services: Services, one: Container, name: str, link: str) -> Iterable[Wrong]:
+def _ailing(one: Container, name: str, link: str) -> Iterable[Wrong]:
     """What a container itself says is wrong with it."""
     told = one.monitored
     if told is not None and told.state is not MonitorState.ok:
@@ -228,7 +233,7 @@ def _ailing(services: Services, one: Container, name: str, link: str) -> Iterabl
             kind="bad" if told.state is MonitorState.critical else "warn",
             word=told.state,
             title=name,
-            reason=services.views.masked(told.text),
+            reason=told.text,
             link=link,
             at=told.since,
         )

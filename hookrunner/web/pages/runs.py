@@ -104,7 +104,7 @@ async def run(look: Look[Shown]) -> web.Response:
         for step, tail in tails.items()
     }
     waits = {
-        step.id: services.dispatcher.why_it_waits(step)
+        step.id: services.views.masked(services.dispatcher.why_it_waits(step))
         for step in steps
         if step.status is Status.queued
     }
