@@ -12,7 +12,7 @@ from hookrunner.errors import ConflictError, NotFoundError
 from hookrunner.model import Run, Status, Step
 from hookrunner.web import shapes
 from hookrunner.web.api.lists import ListQuery
-from hookrunner.web.asking import Q
+from hookrunner.web.asking import Asking, Q
 from hookrunner.web.caller import Caller
 from hookrunner.web.operation import BYTES, EVENTS, LINES, TEXT, Ask, Nothing, operation
 from hookrunner.web.services import Services
@@ -113,7 +113,7 @@ async def run(ask: Ask[Nothing, Nothing]) -> web.Response:
     return ask.answer(ask.services.views.run(found, steps))
 
 
-async def permitted(ask: Ask[Q, Nothing], *, whole: bool) -> tuple[Run, list[Step]]:
+async def permitted(ask: Asking[Q], *, whole: bool) -> tuple[Run, list[Step]]:
     """The run that the path names, with the steps that the caller may see.
 
     Args:

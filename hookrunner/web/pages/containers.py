@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hookrunner.adapters.store import RunQuery
 from hookrunner.core.examined import rendered
+from hookrunner.core.outcome import FAILURES
 from hookrunner.core.selection import Selector
 from hookrunner.errors import UsageError
 from hookrunner.model import Action
@@ -73,12 +74,7 @@ def _fits(one: shapes.Container, kind: str) -> bool:
     if kind == "invalid":
         return one.valid is False
     if kind == "failed":
-        return one.last_step is not None and one.last_step.status in {
-            "failed",
-            "timed_out",
-            "interrupted",
-            "stuck",
-        }
+        return one.last_step is not None and one.last_step.status in FAILURES
     return True
 
 

@@ -8,12 +8,12 @@ import msgspec
 from aiohttp import web
 
 from hookrunner.adapters.store import RunQuery
-from hookrunner.errors import ConflictError, NotFoundError
+from hookrunner.core.outcome import FAILURES
+from hookrunner.errors import ConflictError
 from hookrunner.model import Run, Status, Step, Stream
 from hookrunner.service.following import Gap, Output, Result, StepChanged
 from hookrunner.units import parse_duration
-from hookrunner.web.api.runs import page_of_runs, send_raw, visible
-from hookrunner.web.asking import Q
+from hookrunner.web.api.runs import page_of_runs, permitted, send_raw
 from hookrunner.web.operation import Nothing
 from hookrunner.web.pages import drawing
 from hookrunner.web.pages.lines import Line, LineReader, Tail
@@ -82,18 +82,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     q: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
-async def _permitted(look: Look[Q], *, whole: bool) -> tuple[Run, list[Step]]:
-    found, steps = await look.services.following.find(look.id)
-    seen = visible(look.caller, steps)
-    if seen is None or (whole and len(seen) != len(steps)):
-        raise NotFoundError(f"there is no run {look.id}, or not all of it is yours to see")
-    return found, seen
-
-
 @look("/runs/{id}", Shown)
 async def run(look: Look[Shown]) -> web.Response:
     """Show one run."""
-    found, steps = await _permitted(look, whole=False)
+    found, steps = await permitted(look, whole=False)
     services, query = look.services, look.query
     told = services.views.run(found, steps)
     kept = _ALL if query.lines == "all" or query.q else _LINES
@@ -118,10 +110,11 @@ async def run(look: Look[Shown]) -> web.Response:
         waits=waits,
         is_live=found.finished_at is None,
         can_retry=any(
-            step.status in {"failed", "timed_out", "interrupted", "stuck", "cancelled"}
+            step.status in FAILURES
+            or step.status is Status.cancelled
+            or step.not_before is not None
             for step in steps
-        )
-        or any(step.not_before is not None for step in steps),
+        ),
         graph=drawing.timeline(told, datetime.now(UTC)),
     )
 
@@ -157,7 +150,7 @@ class Offset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 @look("/runs/{id}/lines", Offset)
 async def lines(look: Look[Offset]) -> web.StreamResponse:
     """Tell the lines of a run as they come; from an offset that this page told before."""
-    found, _ = await _permitted(look, whole=True)
+    found, _ = await permitted(look, whole=True)
     return await _send_lines(look, found)
 
 
@@ -208,7 +201,7 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 @look("/runs/{id}/raw", Raw)
 async def raw(look: Look[Raw]) -> web.StreamResponse:
     """Download one stream of one step."""
-    found, steps = await _permitted(look, whole=False)
+    found, steps = await permitted(look, whole=False)
     stream = "stderr" if look.query.stream == "stderr" else "stdout"
     name = f"{found.id[-8:]}-{look.query.step[-8:]}.{stream}"
     return await send_raw(
@@ -219,7 +212,7 @@ async def raw(look: Look[Raw]) -> web.StreamResponse:
 @act("/runs/{id}/cancel")
 async def cancel(look: Look[Nothing]) -> web.StreamResponse:
     """Cancel a run."""
-    found, _ = await _permitted(look, whole=True)
+    found, _ = await permitted(look, whole=True)
     reason = f"cancelled by {look.caller.name}"
     if not look.services.dispatcher.cancel(found.id, reason=reason):
         raise ConflictError(f"run {found.id} is over: {found.status}")
@@ -230,7 +223,7 @@ async def cancel(look: Look[Nothing]) -> web.StreamResponse:
 @act("/runs/{id}/retry")
 async def retry(look: Look[Nothing]) -> web.StreamResponse:
     """Try a run again."""
-    found, _ = await _permitted(look, whole=True)
+    found, _ = await permitted(look, whole=True)
     await asyncio.shield(look.services.again.retry(found.id, asked_by=look.caller.name))
     return look.go(f"runs/{found.id}")
 
