@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from hookrunner.core.outcome import NO_METHOD
 from hookrunner.model import MonitorChange, Monitored, MonitorState
 
 STATES = {
@@ -17,8 +18,6 @@ STATES = {
     3: MonitorState.unknown,
 }
 """By exit code."""
-NO_METHOD = 78
-"""The exit code of a `container` that has no such method."""
 LINE_LIMIT = 500
 """Characters of the line that are kept; the guidelines want fewer than 80."""
 KEPT_CHANGES = 20

@@ -12,7 +12,9 @@ import msgspec
 from hookrunner.model import Action, Outcome, Status, Step
 
 INVALID, RETRY, NO_METHOD = 65, 75, 78
+"""What `container` says by its exit code."""
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
+"""What a shell says of a command that it could not start."""
 
 
 class Conclusion(msgspec.Struct, frozen=True):

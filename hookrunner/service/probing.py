@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from hookrunner.adapters.engine import Engine
 from hookrunner.core import monitoring
 from hookrunner.core.inventory import Inventory
+from hookrunner.core.outcome import NO_METHOD
 from hookrunner.core.upkeep import SETTLED
 from hookrunner.errors import ContainerGoneError, EngineError, EngineUnavailableError
 from hookrunner.model import Container, MonitorState, Probe
@@ -224,7 +225,7 @@ class Probing:
                 self._is(container, MonitorState.unknown, "it does not say any more")
             else:
                 turn.is_none = True
-        elif reply.code == monitoring.NO_METHOD:
+        elif reply.code == NO_METHOD:
             turn.is_none = True
         elif reply.code == 0 and (is_named or reply.output.strip()):
             await self.scrapes.take(container, reply.output)
