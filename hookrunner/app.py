@@ -22,7 +22,7 @@ from hookrunner.adapters.outgoing import Sender
 from hookrunner.adapters.spool import Spool
 from hookrunner.adapters.store import Store
 from hookrunner.adapters.systemd import notify, passed_sockets, watchdog_interval
-from hookrunner.config import Config, LogLevel
+from hookrunner.config import CONTROL_SOCKET, Config, LogLevel
 from hookrunner.core.history import KEPT_PER_REF, History
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.matching import Known
@@ -60,9 +60,6 @@ from hookrunner.web.views import Views
 
 log = structlog.get_logger()
 
-CONTROL = "hookrunner.sock"
-"""The control socket's name in the state directory."""
-
 _YOUNG = 5000
 """New objects after which the collector looks at them: those of some hundred pushes. At 700,
 the default, it finds many of them at work, which took 7 % of the CPU of each push; at more
@@ -99,7 +96,7 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
         group.create_task(services.intake.run(), name="intake")
         group.create_task(services.dispatcher.run(), name="dispatcher")
         async with (
-            control_socket(services, state / CONTROL),
+            control_socket(services, state / CONTROL_SOCKET),
             serving(services, passed) as door,
         ):
             mark_weaker(config)
@@ -166,7 +163,7 @@ async def offline(config: Config) -> AsyncIterator[Path]:
     """
     configure(msgspec.structs.replace(config.log, level=LogLevel.error))
     with tempfile.TemporaryDirectory(prefix="hookrunner-") as directory:
-        path = Path(directory) / CONTROL
+        path = Path(directory) / CONTROL_SOCKET
         async with (
             _built(config, load_secrets(config.sources, environ), is_offline=True) as built,
             control_socket(built[0], path),

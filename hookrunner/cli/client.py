@@ -16,7 +16,7 @@ import msgspec
 import yarl
 
 from hookrunner.cli.remote import remote
-from hookrunner.config import Config
+from hookrunner.config import CONTROL_SOCKET, Config
 from hookrunner.errors import (
     ConfigError,
     ConflictError,
@@ -28,8 +28,6 @@ from hookrunner.errors import (
     UsageError,
 )
 
-SOCKET = "hookrunner.sock"
-"""The control socket's name in the state directory."""
 PROBE_TIMEOUT = 5.0
 """Seconds for the socket to take a connection; a full backlog is a busy server. A guess."""
 ANSWER_TIMEOUT = 60.0
@@ -255,7 +253,7 @@ async def connect(
         ForbiddenError: The control socket is there, but not for this user.
         UnavailableError: No server runs, and one is needed.
     """
-    path = Path(config.state or "") / SOCKET
+    path = Path(config.state or "") / CONTROL_SOCKET
     elsewhere = remote()
     async with AsyncExitStack() as stack:
         if elsewhere is not None:
@@ -285,7 +283,7 @@ async def answers(config: Config) -> bool:
     Raises:
         ForbiddenError: The control socket is there, but not for this user.
     """
-    return await _answers(Path(config.state or "") / SOCKET)
+    return await _answers(Path(config.state or "") / CONTROL_SOCKET)
 
 
 async def _answers(path: Path) -> bool:

@@ -10,6 +10,7 @@ from hookrunner.config.notify import Event, Notify
 from hookrunner.config.operating import Log, LogFormat, LogLevel, Monitoring, Retention, Tls
 from hookrunner.config.polling import Poll
 from hookrunner.config.schema import (
+    CONTROL_SOCKET,
     DEFAULT_ENGINE,
     DEFAULT_STATE,
     FORGES,
@@ -31,6 +32,7 @@ from hookrunner.config.secrets import SecretReference
 from hookrunner.config.values import Network, Rate, TcpAddress, UnixAddress
 
 __all__ = [
+    "CONTROL_SOCKET",
     "DEFAULT_ENGINE",
     "DEFAULT_STATE",
     "FORGES",

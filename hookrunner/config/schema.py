@@ -72,6 +72,8 @@ FORGES = (
 """What ``forge:`` may say."""
 DEFAULT_STATE = "/var/lib/hookrunner"
 """The state directory where root or a service's user runs it and nothing else is said."""
+CONTROL_SOCKET = "hookrunner.sock"
+"""The name of the control socket in the state directory."""
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 """The one engine where nothing else is said, neither here nor by ``$DOCKER_HOST``."""
 
