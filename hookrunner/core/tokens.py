@@ -1,5 +1,6 @@
 """Tokens, and the record of what was done with them: who may do what, and who did."""
 
+import hashlib
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -80,6 +81,14 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     about: str | None = None
     run: str | None = None
+
+
+def digest(secret: str) -> str:
+    """What is recorded of a token, or of what a browser keeps: SHA-256, hexadecimal.
+
+    Requests carry bytes that are no UTF-8 too: those fit nothing that was recorded.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def reaches(pattern: str, project: str) -> bool:

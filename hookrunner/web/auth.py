@@ -1,6 +1,5 @@
 """Who asks, and what they may do."""
 
-import hashlib
 import pwd
 import socket
 import struct
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from aiohttp import web
 
-from hookrunner.core.tokens import SCOPES
+from hookrunner.core.tokens import SCOPES, digest
 from hookrunner.errors import ForbiddenError, UnauthorizedError
 from hookrunner.web.address import client_address
 from hookrunner.web.caller import CALLER, Caller, widened
@@ -102,8 +101,7 @@ async def bearer_of(request: web.Request, told: str) -> Caller:
             hint="send `Authorization: Bearer hr_...`; make one: hookrunner token create NAME",
         )
     store = request.app[SERVICES].store
-    digest = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()
-    token = await store.token_by_hash(digest)
+    token = await store.token_by_hash(digest(told))
     why = "is not known" if token is None else token.worthless(datetime.now(UTC))
     if token is None or why is not None:
         remote = client_address(request, request.app[SERVICES].config.trusted_proxies)

@@ -1,9 +1,9 @@
 """Links that sign somebody in to the page once."""
 
-import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
+from hookrunner.core.tokens import digest
 from hookrunner.web.caller import Caller
 
 
@@ -28,8 +28,3 @@ class Links:
         """Use a code up; None where it is not known, or too old."""
         caller, until = self._waiting.pop(digest(code), (None, None))
         return caller if until is not None and until > datetime.now(UTC) else None
-
-
-def digest(told: str) -> str:
-    """What is kept of a secret."""
-    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()

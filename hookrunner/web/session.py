@@ -16,11 +16,10 @@ import structlog
 from aiohttp import web
 
 from hookrunner.config import Access, Config
-from hookrunner.core.tokens import Session
+from hookrunner.core.tokens import Session, digest
 from hookrunner.errors import ForbiddenError
 from hookrunner.web.address import is_from_proxy
 from hookrunner.web.caller import Caller, widened
-from hookrunner.web.links import digest
 from hookrunner.web.services import SERVICES
 
 log = structlog.get_logger()

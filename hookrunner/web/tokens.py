@@ -1,6 +1,5 @@
 """Make, list and revoke tokens."""
 
-import hashlib
 import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -9,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from hookrunner.config import Door, TcpAddress
-from hookrunner.core.tokens import Token
+from hookrunner.core.tokens import Token, digest
 from hookrunner.errors import NotFoundError, UsageError
 from hookrunner.units import new_id
 from hookrunner.web import shapes
@@ -51,7 +50,7 @@ async def create(ask: Ask[Nothing, TokenRequest]) -> web.Response:
     token = Token(
         id=new_id(now),
         name=asked.name,
-        hash=hashlib.sha256(text.encode()).hexdigest(),
+        hash=digest(text),
         scopes=frozenset(asked.scopes),
         project=asked.project,
         created_at=now,
