@@ -1,9 +1,8 @@
 """What people are told of, and when they are left in peace.
 
 Of each subject (an action in a container, how it says that it is, an engine) the last
-condition is known. Whoever
-wants to know is told when it changes: of the first failure at once, of a thousand more of
-the same kind nothing, of the recovery once.
+condition is known. Whoever wants to know is told when it changes: of the first failure at
+once, of a thousand more of the same kind nothing, of the recovery once.
 """
 
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ import msgspec
 
 from hookrunner.config.notify import FIELDS
 from hookrunner.core.history import ContainerState
-from hookrunner.core.planning import RETRY_DELAYS
+from hookrunner.core.planning import is_retried
 from hookrunner.model import (
     Action,
     MonitorState,
@@ -22,7 +21,6 @@ from hookrunner.model import (
     Probe,
     Status,
     Step,
-    Trigger,
 )
 
 TITLE = "hookrunner: $what in $container"
@@ -110,10 +108,10 @@ class Conditions:
         Returns:
             What to tell of it, and what it recovers from; or None.
         """
-        now = _condition(step)
-        if now is _SAME:
+        if not _is_told(step):
             return None
-        return self.change((step.engine, step.container, step.action.value), now)
+        subject = (step.engine, step.container, step.action.value)
+        return self.change(subject, _condition(step))
 
     def change(self, subject: Subject, now: What | None) -> Told | None:
         """Take a subject's condition; None is a good one."""
@@ -133,27 +131,26 @@ def monitored(engine: str, container: str, state: MonitorState) -> tuple[Subject
     return (engine, container, Probe.monitor.value), what
 
 
-_SAME = What.test
-"""Stands for: it says nothing about the condition."""
+def _is_told(step: Step) -> bool:
+    """Whether a step says how its container is.
+
+    What did not run does not, and of what is tried again only the last try does.
+    """
+    if step.status is Status.failed:
+        return not is_retried(step)
+    if step.status is Status.skipped:
+        return step.outcome is Outcome.current
+    return step.status in {Status.succeeded, Status.stuck, Status.timed_out}
 
 
 def _condition(step: Step) -> What | None:
-    """What a step says of its container."""
-    if step.status is Status.succeeded or step.outcome is Outcome.current:
+    """How a step says that its container is; None is well."""
+    if step.status in {Status.succeeded, Status.skipped}:
         return None
     if step.status is Status.stuck:
         return What.stuck
-    if step.status is Status.timed_out:
-        return What.invalid if step.action is Action.validate else What.failure
-    if step.status is not Status.failed or _is_tried_again(step):
-        return _SAME
-    if step.outcome is Outcome.invalid:
-        return What.invalid
-    return What.behind if step.outcome is Outcome.behind else What.failure
-
-
-def _is_tried_again(step: Step) -> bool:
-    """Whether a failure is only the first try: then the last one tells."""
-    is_repeated = step.trigger not in {Trigger.manual, Trigger.chat}
-    may_pass = step.outcome in {Outcome.behind, Outcome.retry}
-    return may_pass and is_repeated and step.attempt <= len(RETRY_DELAYS)
+    if step.outcome is Outcome.behind:
+        return What.behind
+    is_hanging = step.status is Status.timed_out and step.action is Action.validate
+    is_invalid = step.outcome is Outcome.invalid or is_hanging
+    return What.invalid if is_invalid else What.failure

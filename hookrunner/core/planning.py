@@ -117,9 +117,7 @@ def follow_up(step: Step, *, number: int, now: datetime) -> Step | None:
             interruptions=step.interruptions + 1,
             reason=f"once more, since it was interrupted: {step.reason}",
         )
-    if step.outcome not in _RETRIED or step.trigger in _IMPATIENT:
-        return None
-    if step.attempt > len(RETRY_DELAYS):
+    if not is_retried(step):
         return None
     delay = RETRY_DELAYS[step.attempt - 1]
     return msgspec.structs.replace(
@@ -129,6 +127,12 @@ def follow_up(step: Step, *, number: int, now: datetime) -> Step | None:
         reason=f"retry {step.attempt} of {len(RETRY_DELAYS)}, since the last try ended"
         f" {step.outcome}",
     )
+
+
+def is_retried(step: Step) -> bool:
+    """Whether what a step could not do is tried again by itself, later."""
+    may_pass = step.outcome in _RETRIED and step.trigger not in _IMPATIENT
+    return may_pass and step.attempt <= len(RETRY_DELAYS)
 
 
 def try_again(steps: Sequence[Step], *, asked_by: str, now: datetime) -> list[Step]:
