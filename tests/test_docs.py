@@ -123,14 +123,14 @@ def test_the_picture_of_a_step_is_the_table_of_transitions():
     running = {line.split("->")[-1].split()[0] for line in arrows if "--->" in line}
     queued = {line.split("->")[1].split()[0] for line in arrows if line.startswith("   +-->")}
 
-    assert running == model.TRANSITIONS[model.Status.running]
+    assert running == model.STEP_MAY_BECOME[model.Status.running]
     stopped = {model.Status.timed_out, model.Status.cancelled, model.Status.interrupted}
-    assert model.TRANSITIONS[model.Status.stuck] == stopped
-    assert queued | {"running"} == model.TRANSITIONS[model.Status.queued]
+    assert model.STEP_MAY_BECOME[model.Status.stuck] == stopped
+    assert queued | {"running"} == model.STEP_MAY_BECOME[model.Status.queued]
 
 
 @pytest.mark.parametrize(
-    "table", [model.STEP_TRANSITIONS, model.RUN_TRANSITIONS_TABLE], ids=["steps", "runs"]
+    "table", [model.STEP_TRANSITIONS, model.RUN_TRANSITIONS], ids=["steps", "runs"]
 )
 def test_the_pictures_of_runs_and_steps_are_drawn_from_the_table(table):
     assert f"```mermaid\n{model.drawn(table)}\n```" in DOCS["runs"]

@@ -258,9 +258,7 @@ def test_a_query_asks_for_what_the_recorded_delivery_has(block):
 
 @of("mermaid")
 def test_a_picture_is_drawn_from_a_table_or_names_modules(block):
-    tables = [
-        model.drawn(table) for table in (model.STEP_TRANSITIONS, model.RUN_TRANSITIONS_TABLE)
-    ]
+    tables = [model.drawn(table) for table in (model.STEP_TRANSITIONS, model.RUN_TRANSITIONS)]
     assert block.text.rstrip("\n") in tables or block.text.startswith("sequenceDiagram")
 
 

@@ -32,10 +32,10 @@ from hookrunner.model.runs import (
 )
 from hookrunner.model.states import (
     OUTCOMES,
+    RUN_MAY_BECOME,
     RUN_TRANSITIONS,
-    RUN_TRANSITIONS_TABLE,
+    STEP_MAY_BECOME,
     STEP_TRANSITIONS,
-    TRANSITIONS,
     Outcome,
     Status,
     Transition,
@@ -44,10 +44,10 @@ from hookrunner.model.states import (
 
 __all__ = [
     "OUTCOMES",
+    "RUN_MAY_BECOME",
     "RUN_TRANSITIONS",
-    "RUN_TRANSITIONS_TABLE",
+    "STEP_MAY_BECOME",
     "STEP_TRANSITIONS",
-    "TRANSITIONS",
     "Action",
     "Answer",
     "Checkout",

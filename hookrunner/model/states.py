@@ -1,7 +1,7 @@
 """Where steps and runs stand, and the one table of what may follow what.
 
-Whatever changes a status looks here, the tests included, and the picture in
-``docs/runs.md`` is drawn from it.
+The tests hold whatever changes a status to it, and the picture in ``docs/runs.md`` is drawn
+from it.
 """
 
 from collections.abc import Iterable
@@ -82,7 +82,7 @@ _RUN_ENDS = {
     Status.superseded: "others took the places",
 }
 
-RUN_TRANSITIONS_TABLE = (
+RUN_TRANSITIONS = (
     Transition(Status.queued, Status.running, "a step starts"),
     *(Transition(Status.queued, after, why) for after, why in _RUN_ENDS.items()),
     *(Transition(Status.running, after, why) for after, why in _RUN_ENDS.items()),
@@ -100,9 +100,9 @@ def _followers(table: Iterable[Transition]) -> dict[Status, frozenset[Status]]:
     return {status: frozenset(after) for status, after in found.items()}
 
 
-TRANSITIONS = _followers(STEP_TRANSITIONS)
+STEP_MAY_BECOME = _followers(STEP_TRANSITIONS)
 """What may follow each status of a step."""
-RUN_TRANSITIONS = _followers(RUN_TRANSITIONS_TABLE)
+RUN_MAY_BECOME = _followers(RUN_TRANSITIONS)
 """What may follow each status of a run."""
 
 OUTCOMES: dict[Status, frozenset[Outcome | None]] = {

@@ -16,8 +16,8 @@ from hookrunner.core.planning import Planned, next_number, plan
 from hookrunner.core.queue import Queue, by_history
 from hookrunner.model import (
     OUTCOMES,
-    RUN_TRANSITIONS,
-    TRANSITIONS,
+    RUN_MAY_BECOME,
+    STEP_MAY_BECOME,
     Action,
     Container,
     Metadata,
@@ -84,7 +84,7 @@ class Machine(RuleBasedStateMachine):
             if known is None:
                 assert step.status in {Status.queued, Status.skipped}, step
             elif known.status is not step.status:
-                assert step.status in TRANSITIONS[known.status], (known, step)
+                assert step.status in STEP_MAY_BECOME[known.status], (known, step)
                 if step.status is Status.superseded:
                     self.took_place.append(step)
             assert step.outcome in OUTCOMES[step.status], step
@@ -99,7 +99,7 @@ class Machine(RuleBasedStateMachine):
         for run in runs:
             status = run_status(self.of_run(run))
             before = self.runs.get(run, Status.queued)
-            assert status is before or status in RUN_TRANSITIONS[before], (before, status)
+            assert status is before or status in RUN_MAY_BECOME[before], (before, status)
             self.runs[run] = status
 
     def of_run(self, run):

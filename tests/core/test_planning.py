@@ -21,7 +21,7 @@ from hookrunner.core.planning import (
 from hookrunner.core.queue import Queue
 from hookrunner.model import (
     OUTCOMES,
-    TRANSITIONS,
+    STEP_MAY_BECOME,
     Action,
     Container,
     Metadata,
@@ -190,7 +190,7 @@ def test_what_was_put_back_and_superseded_points_to_who_ran_instead():
 
 ENDS = [
     (status, outcome)
-    for status in TRANSITIONS[Status.running]
+    for status in STEP_MAY_BECOME[Status.running]
     for outcome in OUTCOMES[status]
     if outcome is not Outcome.valid
 ]
@@ -211,7 +211,7 @@ class RollOuts(RuleBasedStateMachine):
         for step in steps:
             known = self.steps.get(step.id)
             if known is not None and known.status is not step.status:
-                assert step.status in TRANSITIONS[known.status], (known, step)
+                assert step.status in STEP_MAY_BECOME[known.status], (known, step)
             assert step.outcome in OUTCOMES[step.status], step
             self.steps[step.id] = step
 

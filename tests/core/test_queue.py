@@ -10,7 +10,7 @@ from hookrunner.core.planning import next_number
 from hookrunner.core.queue import Queue
 from hookrunner.model import (
     OUTCOMES,
-    TRANSITIONS,
+    STEP_MAY_BECOME,
     Action,
     Outcome,
     Rollout,
@@ -52,7 +52,7 @@ class World:
         for step in steps:
             known = self.steps.get(step.id)
             if known is not None and known.status is not step.status:
-                assert step.status in TRANSITIONS[known.status], (known, step)
+                assert step.status in STEP_MAY_BECOME[known.status], (known, step)
             assert step.outcome in OUTCOMES[step.status], step
             self.steps[step.id] = step
 
