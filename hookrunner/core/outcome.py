@@ -5,7 +5,7 @@ Source:
     65, 75 and 78 are EX_DATAERR, EX_TEMPFAIL and EX_CONFIG of sysexits(3).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -84,16 +84,19 @@ FAILURES = frozenset({Status.failed, Status.timed_out, Status.interrupted, Statu
 """How a step may stand that makes its run a failed one."""
 
 
-def run_status(steps: Iterable[Step]) -> Status:
+def last_tries(steps: Iterable[Step]) -> Collection[Step]:
+    """The last step of each container in a run: those before it were tried again."""
+    in_order = sorted(steps, key=lambda step: step.number)
+    return {(step.engine, step.container): step for step in in_order}.values()
+
+
+def run_status(steps: Collection[Step]) -> Status:
     """Say where a run stands: the last step of each container counts.
 
     Args:
         steps: Of one run, whose targets are known.
     """
-    last: dict[tuple[str, str], Step] = {}
-    for step in sorted(steps, key=lambda step: step.number):
-        last[step.engine, step.container] = step
-    found = {step.status for step in last.values()}
+    found = {step.status for step in last_tries(steps)}
     if Status.running in found:
         return Status.running
     if Status.queued in found:

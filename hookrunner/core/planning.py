@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from hookrunner.config import Project
-from hookrunner.core.outcome import FAILURES
+from hookrunner.core.outcome import FAILURES, last_tries
 from hookrunner.model import Action, Container, Outcome, Rollout, Run, Status, Step, Trigger
 from hookrunner.units import new_id
 
@@ -147,9 +147,8 @@ def try_again(steps: Sequence[Step], *, asked_by: str, now: datetime) -> list[St
     Returns:
         One for each container whose last step failed or was cancelled; none if none did.
     """
-    last = {(step.engine, step.container): step for step in sorted(steps, key=_number)}
     made: list[Step] = []
-    for step in sorted(last.values(), key=_number):
+    for step in sorted(last_tries(steps), key=lambda step: step.number):
         if step.status in FAILURES or step.status is Status.cancelled:
             led = any(other.project == step.project for other in made)
             again = msgspec.structs.replace(
@@ -161,10 +160,6 @@ def try_again(steps: Sequence[Step], *, asked_by: str, now: datetime) -> list[St
             )
             made.append(again)
     return made
-
-
-def _number(step: Step) -> int:
-    return step.number
 
 
 def _again(step: Step, *, number: int, now: datetime) -> Step:

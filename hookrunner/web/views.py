@@ -11,7 +11,7 @@ from hookrunner.core.holds import Hold
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.masking import mask_value
 from hookrunner.core.matching import Known
-from hookrunner.core.outcome import FAILURES
+from hookrunner.core.outcome import FAILURES, last_tries
 from hookrunner.core.standing import standing
 from hookrunner.model import (
     Container,
@@ -316,7 +316,7 @@ _GOOD = frozenset({Outcome.updated, Outcome.unknown, Outcome.valid})
 
 def summary(run: Run, steps: Sequence[Step]) -> str:
     """The words behind a run's id on the last line of its text stream."""
-    last = {(step.engine, step.container): step for step in steps}.values()
+    last = last_tries(steps)
     done = sum(step.outcome in _GOOD for step in last)
     bad = sum(step.status in FAILURES for step in last)
     verb = "valid" if run.action == "validate" else "updated"
