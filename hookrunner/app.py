@@ -48,7 +48,7 @@ from hookrunner.service.pulse import Pulse
 from hookrunner.service.recorder import Recorder
 from hookrunner.service.secrets import load_carried, load_checked
 from hookrunner.service.settings import Carried, Secrets, Settings
-from hookrunner.service.sources import mark_weaker
+from hookrunner.service.sources import log_weaker_proofs
 from hookrunner.service.tasks import tasks
 from hookrunner.service.telling import begin_telling
 from hookrunner.service.upkeep import Upkeep
@@ -99,7 +99,7 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
             control_socket(services, state / CONTROL_SOCKET),
             serving(services, passed) as door,
         ):
-            mark_weaker(config)
+            log_weaker_proofs(config)
             reload = Reload(
                 lambda: _read_again(load), services=services, engines=engines, door=door
             )

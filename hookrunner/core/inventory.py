@@ -57,7 +57,7 @@ class Inventory:
         for entry in entries:
             self._index[entry][place] = None
 
-    def rename(self, aliases: Mapping[str, str]) -> None:
+    def take_aliases(self, aliases: Mapping[str, str]) -> None:
         """Take other names of hosts, and find containers by them from now on."""
         self.aliases = aliases
         for container in self:

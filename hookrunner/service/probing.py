@@ -220,9 +220,9 @@ class Probing:
         if probe is Probe.monitor:
             found = monitoring.read(reply.code, reply.output, is_named=is_named)
             if found is not None:
-                self._is(container, *found)
+                self._take_state(container, *found)
             elif container.monitored is not None:
-                self._is(container, MonitorState.unknown, "it does not say any more")
+                self._take_state(container, MonitorState.unknown, "it does not say any more")
             else:
                 turn.is_none = True
         elif reply.code == NO_METHOD:
@@ -243,11 +243,11 @@ class Probing:
 
     def _failed(self, container: Container, probe: Probe, why: str) -> None:
         if probe is Probe.monitor:
-            self._is(container, MonitorState.unknown, why)
+            self._take_state(container, MonitorState.unknown, why)
         else:
             self.scrapes.fail(container, why)
 
-    def _is(self, container: Container, state: MonitorState, text: str) -> None:
+    def _take_state(self, container: Container, state: MonitorState, text: str) -> None:
         """Take how a container says that it is; that is recorded only if it changed."""
         current = self._inventory.get(container.engine, container.id)
         if current is None:

@@ -45,7 +45,7 @@ def _check_installed(what: str, needs: tuple[str, str]) -> None:
         )
 
 
-def mark_weaker(config: Config) -> None:
+def log_weaker_proofs(config: Config) -> None:
     """Say which sources prove less than others, for whoever reads the log."""
     for name, weakness in weaknesses(config.sources).items():
         log.warning(

@@ -91,7 +91,7 @@ class Reload:
         self._engines.change(config.engines, made)
         self._engines.watch()
         if config.hosts != before.hosts:
-            services.inventory.rename(host_aliases(config.hosts))
+            services.inventory.take_aliases(host_aliases(config.hosts))
         if (config.projects, config.discover) != (before.projects, before.discover):
             self._engines.relearn()
         services.dispatcher.wake()
