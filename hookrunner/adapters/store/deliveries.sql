@@ -1,6 +1,14 @@
 -- save_delivery --
 INSERT INTO deliveries (id, source, sender_id, body_hash, received_at, document)
-VALUES (:id, :source, :sender_id, :body_hash, :received_at, :document)
+SELECT
+    value ->> 'id',
+    value ->> 'source',
+    value ->> 'sender_id',
+    value ->> 'body_hash',
+    value ->> 'received_at',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (id) DO UPDATE SET
     source = excluded.source,
     sender_id = excluded.sender_id,
@@ -10,7 +18,9 @@ ON CONFLICT (id) DO UPDATE SET
 
 -- save_delivery_repository --
 INSERT INTO delivery_repositories (delivery, repository)
-VALUES (:delivery, :repository)
+SELECT value ->> 'delivery', value ->> 'repository'
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT DO NOTHING
 
 -- delivery --

@@ -1,6 +1,12 @@
 -- save_push --
 INSERT INTO pushes (id, repository, ref, document)
-VALUES (:id, :repository, :ref, :document)
+SELECT
+    value ->> 'id',
+    value ->> 'repository',
+    value ->> 'ref',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (id) DO UPDATE SET
     repository = excluded.repository,
     ref = excluded.ref,
@@ -39,14 +45,24 @@ ORDER BY pushes.id
 
 -- save_container --
 INSERT INTO containers (engine, container, document)
-VALUES (:engine, :container, :document)
+SELECT
+    value ->> 'engine',
+    value ->> 'container',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (engine, container) DO UPDATE SET document = excluded.document
 
 -- container_states --
 SELECT document FROM containers ORDER BY engine, container
 
 -- save_binding --
-INSERT INTO bindings (project, document) VALUES (:project, :document)
+INSERT INTO bindings (project, document)
+SELECT
+    value ->> 'project',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (project) DO UPDATE SET document = excluded.document
 
 -- bindings --
@@ -54,14 +70,24 @@ SELECT document FROM bindings ORDER BY project
 
 -- save_attended --
 INSERT INTO attended (engine, container, document)
-VALUES (:engine, :container, :document)
+SELECT
+    value ->> 'engine',
+    value ->> 'container',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (engine, container) DO UPDATE SET document = excluded.document
 
 -- attended --
 SELECT document FROM attended ORDER BY engine, container
 
 -- save_interval --
-INSERT INTO intervals (project, document) VALUES (:project, :document)
+INSERT INTO intervals (project, document)
+SELECT
+    value ->> 'project',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (project) DO UPDATE SET document = excluded.document
 
 -- intervals --

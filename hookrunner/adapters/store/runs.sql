@@ -1,6 +1,14 @@
 -- save_run --
 INSERT INTO runs (id, status, repository, created_at, routine, document)
-VALUES (:id, :status, :repository, :created_at, :routine, :document)
+SELECT
+    value ->> 'id',
+    value ->> 'status',
+    value ->> 'repository',
+    value ->> 'created_at',
+    value ->> 'routine',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (id) DO UPDATE SET
     status = excluded.status,
     repository = excluded.repository,
@@ -9,18 +17,34 @@ ON CONFLICT (id) DO UPDATE SET
     document = excluded.document
 
 -- save_run_of_projects --
-UPDATE run_projects SET status = :status, repository = :repository
-WHERE run = :id AND (status <> :status OR repository IS NOT :repository)
+UPDATE run_projects SET status = run.status, repository = run.repository
+FROM (
+    SELECT
+        value ->> 'id' AS id,
+        value ->> 'status' AS status,
+        value ->> 'repository' AS repository
+    FROM json_each(:rows)
+) AS run
+WHERE run_projects.run = run.id AND (
+    run_projects.status <> run.status OR run_projects.repository IS NOT run.repository
+)
 
 -- save_step --
-INSERT INTO steps (
-    id, run, number, engine, container, status, ended, superseded_by, document
-)
-VALUES (
-    :id, :run, :number, :engine, :container, :status,
-    CASE WHEN :counts THEN (SELECT coalesce(max(ended), 0) + 1 FROM steps) END,
-    :superseded_by, :document
-)
+INSERT INTO steps (id, run, number, engine, container, status, ended, superseded_by, document)
+SELECT
+    value ->> 'id',
+    value ->> 'run',
+    value ->> 'number',
+    value ->> 'engine',
+    value ->> 'container',
+    value ->> 'status',
+    CASE WHEN value ->> 'counts' THEN
+        (SELECT coalesce(max(ended), 0) FROM steps) + key + 1
+    END,
+    value ->> 'superseded_by',
+    substr(:documents, value ->> 'at', value ->> 'size')
+FROM json_each(:rows)
+WHERE true
 ON CONFLICT (id) DO UPDATE SET
     run = excluded.run,
     number = excluded.number,
@@ -33,7 +57,10 @@ ON CONFLICT (id) DO UPDATE SET
 
 -- save_run_project --
 INSERT INTO run_projects (run, project, status, repository)
-SELECT id, :project, status, repository FROM runs WHERE id = :run
+SELECT runs.id, value ->> 'project', runs.status, runs.repository
+FROM json_each(:rows)
+CROSS JOIN runs ON runs.id = value ->> 'run'
+WHERE true
 ON CONFLICT DO NOTHING
 
 -- run --

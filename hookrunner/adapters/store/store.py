@@ -101,11 +101,11 @@ class Store:
         """
         doing = f"record {_first(changes)}"
         with explained(doing):
-            statements = [(QUERIES[name], rows) for name, rows in records.statements(changes)]
+            statements = [(QUERIES[name], row) for name, row in records.statements(changes)]
 
         def work(connection: sqlite3.Connection) -> None:
-            for query, rows in statements:
-                connection.executemany(query, rows)
+            for query, row in statements:
+                connection.execute(query, row)
 
         await self._writer.write(doing, work)
 
