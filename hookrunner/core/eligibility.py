@@ -5,15 +5,14 @@ The rules that are asked twice: when a push is matched, and again when its step 
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from hookrunner.config import Project
 from hookrunner.core.history import History
 from hookrunner.core.metadata import checkouts, patterns
 from hookrunner.core.paths import touches
 from hookrunner.core.repository import canonical_host, parse_repository_url
-from hookrunner.model import Action, Container, Push, RepositoryKey, Step
-
-SERVES = "it already serves"
-"""How the reason begins where an update would change nothing."""
+from hookrunner.model import Action, Container, Outcome, Push, RepositoryKey, Step
 
 _MAIN = ("main", "master")
 """Branches that count where nothing names one."""
@@ -109,6 +108,22 @@ def default_branches(container: Container, project: Project) -> tuple[str, ...]:
     return _one_or_main(project.branch or container.git_branch)
 
 
+class Idle(msgspec.Struct, frozen=True):
+    """Why nothing runs in a container that belongs to a push.
+
+    Attributes:
+        is_current: It serves already what an update would bring.
+    """
+
+    reason: str
+    is_current: bool = False
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """That of the step which is skipped for it."""
+        return Outcome.current if self.is_current else None
+
+
 def nothing_to_do(
     container: Container,
     action: Action,
@@ -118,18 +133,18 @@ def nothing_to_do(
     after: str | None,
     history: History,
     force: bool,
-) -> str | None:
+) -> Idle | None:
     """Apply rule 5: why a container that a push reaches has nothing to do, or None."""
     if action not in container.methods:
-        return f"it has no {action.value} method"
+        return Idle(f"it has no {action.value} method")
     if action is not Action.update or force or container.dirty or ref is None:
         return None
     if history.serves(container.gitref_of(repository), repository, ref, after):
-        return f"{SERVES} {(after or '')[:12]}"
+        return Idle(f"it already serves {(after or '')[:12]}", is_current=True)
     return None
 
 
-def idle_reason(
+def idle_at_start(
     container: Container,
     step: Step,
     push: Push | None,
@@ -137,7 +152,7 @@ def idle_reason(
     *,
     history: History,
     aliases: Mapping[str, str],
-) -> str | None:
+) -> Idle | None:
     """Ask rules 4 and 5 again when a step starts: why there is nothing to do, or None.
 
     Args:
@@ -148,7 +163,7 @@ def idle_reason(
         keys = [RepositoryKey(host, path)]
         refused = ref_refused(container, project, push, keys, aliases=aliases)
         if refused is not None:
-            return refused[0]
+            return Idle(refused[0])
     return nothing_to_do(
         container,
         step.action,

@@ -231,7 +231,9 @@ def _judge(container: Container, claim: _Claim, *, force: bool) -> Verdict | Non
     )
     if idle is not None:
         remedy = idle_remedy(container, Action.update)
-        return say(f"{reason}; {idle}", target=True, rule=rule, remedy=remedy, skipped=True)
+        return say(
+            f"{reason}; {idle.reason}", target=True, rule=rule, remedy=remedy, skipped=True
+        )
     return say(reason, target=True, rule=rule)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from hookrunner.config import Project
+from hookrunner.core.eligibility import Idle
 from hookrunner.core.outcome import FAILURES, last_tries
 from hookrunner.model import Action, Container, Outcome, Rollout, Run, Status, Step, Trigger
 from hookrunner.units import new_id
@@ -31,7 +32,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         held: Somebody asked to leave it alone, so it does not go first.
-        skipped: Why nothing needs to run there, or None.
+        idle: Why nothing needs to run there, or None.
         repository: The repository's key as text; empty where none is known.
     """
 
@@ -39,8 +40,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     project: Project
     repository: str = ""
     held: bool = False
-    skipped: str | None = None
-    skipped_as_current: bool = False
+    idle: Idle | None = None
 
 
 def plan(run: Run, targets: Iterable[Planned], *, force: bool, now: datetime) -> list[Step]:
@@ -90,13 +90,13 @@ def _step(run: Run, target: Planned, *, number: int, force: bool, now: datetime)
         force=force,
         rollout=rollout,
     )
-    if target.skipped is None:
+    if target.idle is None:
         return step
     return msgspec.structs.replace(
         step,
         status=Status.skipped,
-        outcome=Outcome.current if target.skipped_as_current else None,
-        reason=target.skipped,
+        outcome=target.idle.outcome,
+        reason=target.idle.reason,
         gitref=container.gitref_of(target.repository),
         finished_at=now,
     )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hookrunner.adapters.spool import Spool
 from hookrunner.adapters.store import Store
-from hookrunner.core.eligibility import SERVES, idle_reason
+from hookrunner.core.eligibility import Idle, idle_at_start
 from hookrunner.core.history import History
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.planning import next_number, soon
@@ -283,13 +283,13 @@ class Dispatcher:
             self._fail(step, f"{step.container} is not running", now)
         elif container.state != "running":
             self._fail(step, f"{step.container} is {container.state}", now)
-        elif (idle := self._idle_reason(step, container)) is not None:
+        elif (idle := self._why_idle(step, container)) is not None:
             self._end(
                 replace(
                     step,
                     status=Status.skipped,
-                    outcome=Outcome.current if idle.startswith(SERVES) else None,
-                    reason=idle,
+                    outcome=idle.outcome,
+                    reason=idle.reason,
                     gitref=container.gitref_of(step.repository),
                     finished_at=now,
                 )
@@ -299,8 +299,8 @@ class Dispatcher:
                 self._execute(step, container, watcher), name=f"step {step.id}"
             )
 
-    def _idle_reason(self, step: Step, container: Container) -> str | None:
-        return idle_reason(
+    def _why_idle(self, step: Step, container: Container) -> Idle | None:
+        return idle_at_start(
             container,
             step,
             self._live.run(step.run).push,

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from hookrunner.adapters.store import Changes, Store
+from hookrunner.core.eligibility import Idle
 from hookrunner.core.history import Binding, History
 from hookrunner.core.inventory import Inventory
 from hookrunner.core.matching import Known, Match
@@ -73,14 +74,9 @@ class Planner:
             if container is None:
                 continue
             self._bind(container, repository, verdict.rule)
-            targets.append(
-                self._planned(
-                    container,
-                    repository,
-                    skipped=verdict.reason if verdict.skipped else None,
-                    skipped_as_current=run.action in container.methods,
-                )
-            )
+            has_method = run.action in container.methods  # then it serves the push already
+            idle = Idle(verdict.reason, is_current=has_method) if verdict.skipped else None
+            targets.append(self._planned(container, repository, idle))
         return _planned_run(run, targets, force=False)
 
     def plan_request(
@@ -101,9 +97,9 @@ class Planner:
             self._planned(
                 container,
                 repository or next(map(str, self._inventory.repositories(container)), ""),
-                skipped=None
+                None
                 if run.action in container.methods
-                else f"it has no {run.action} method",
+                else Idle(f"it has no {run.action} method"),
             )
             for container in containers
         ]
@@ -123,21 +119,13 @@ class Planner:
             self._unsaved = bindings | self._unsaved
             raise
 
-    def _planned(
-        self,
-        container: Container,
-        repository: str,
-        *,
-        skipped: str | None,
-        skipped_as_current: bool = False,
-    ) -> Planned:
+    def _planned(self, container: Container, repository: str, idle: Idle | None) -> Planned:
         return Planned(
             container=container,
             project=self._settings.project_of(container),
             repository=repository,
             held=(container.engine, container.name) in self._holding.places(),
-            skipped=skipped,
-            skipped_as_current=skipped_as_current,
+            idle=idle,
         )
 
     def _bind(self, container: Container, repository: str, rule: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from hookrunner.config import Project
-from hookrunner.core.eligibility import SERVES, nothing_to_do
+from hookrunner.core.eligibility import nothing_to_do
 from hookrunner.core.history import History, known_push
 from hookrunner.core.outcome import conclude, run_status
 from hookrunner.core.planning import Planned, next_number, plan
@@ -120,8 +120,7 @@ class Machine(RuleBasedStateMachine):
                 project=Project(rollout=rollout),
                 repository=KEY,
                 held=name in self.holds,
-                skipped=self.idle(self.containers[name], push.after, force) if push else None,
-                skipped_as_current=True,
+                idle=self.idle(self.containers[name], push.after, force) if push else None,
             )
             for name in names
         ]
@@ -167,8 +166,7 @@ class Machine(RuleBasedStateMachine):
         container = self.containers[step.container]
         idle = self.idle(container, step.after, step.force)
         if idle is not None:
-            outcome = Outcome.current if idle.startswith(SERVES) else None
-            self.end(step, status=Status.skipped, outcome=outcome)
+            self.end(step, status=Status.skipped, outcome=idle.outcome)
             return None
         running = replace(
             step,

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from hookrunner.config import Project
+from hookrunner.core.eligibility import Idle
 from hookrunner.core.planning import (
     RETRY_DELAYS,
     Planned,
@@ -110,7 +111,7 @@ def test_projects_do_not_wait_for_one_another():
 
 
 def test_a_skipped_one_holds_nobody_back_and_says_why():
-    idle = make_target("a", skipped="it already serves b", skipped_as_current=True)
+    idle = make_target("a", idle=Idle("it already serves b", is_current=True))
 
     first, second, third = planned(idle, make_target("b"), make_target("c"))
 
