@@ -4,7 +4,7 @@ Rules, in this order: the source may speak for the repository; the ref counts; t
 belongs to the repository; branch and paths fit; there is something to do.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -67,6 +67,19 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     fixes_owner: bool
     known: Known
+
+
+class _Ground(msgspec.Struct, frozen=True):
+    """What rule 3 says of a container that has something to do with a push.
+
+    Attributes:
+        rule: By which it belongs to the repository; empty where it does not.
+        reason: Why it does, or does not.
+    """
+
+    reason: str
+    rule: str = ""
+    remedy: str | None = None
 
 
 def match(push: Push, source: Source, known: Known, *, force: bool = False) -> Match:
@@ -212,9 +225,12 @@ def _judge(container: Container, claim: _Claim, *, force: bool) -> Verdict | Non
             skipped=skipped,
         )
 
-    rule, reason, remedy = _belongs(container, project, claim)
+    ground = _belongs(container, project, claim)
+    if ground is None:
+        return None
+    reason, rule = ground.reason, ground.rule
     if not rule:
-        return say(reason, remedy=remedy) if reason else None
+        return say(reason, remedy=ground.remedy)
     no = ref_refused(
         container, project, claim.push, claim.keys, aliases=claim.known.inventory.aliases
     )
@@ -237,63 +253,61 @@ def _judge(container: Container, claim: _Claim, *, force: bool) -> Verdict | Non
     return say(reason, target=True, rule=rule)
 
 
-def _belongs(
-    container: Container, project: Project, claim: _Claim
-) -> tuple[str, str, str | None]:
-    """Apply rule 3: the rule that holds with its reason, or why none does, with a remedy.
-
-    The reason is empty for a container that has nothing to do with the push at all.
-    """
-    names = _project_names(claim)
+def _belongs(container: Container, project: Project, claim: _Claim) -> _Ground | None:
+    """Apply rule 3; None for a container that has nothing to do with the push at all."""
     if project.repositories:
-        fits = (
-            p for p in project.repositories if any(matches_repository(p, k) for k in claim.keys)
-        )
-        pattern = next(fits, None)
-        if pattern is not None:
-            return (
-                "configured",
-                f"configured: {container.project}.repositories has {pattern}",
-                None,
-            )
-        return (
-            "",
-            (
-                f"the configuration binds {container.project} to other repositories:"
-                f" {', '.join(project.repositories)}"
-            ),
-            f"add {claim.keys[0]} to projects.{container.project}.repositories",
-        )
+        return _belongs_by_configuration(container, project, claim)
+    names = _project_names(claim)
     own = claim.known.inventory.repositories(container)
     if own:
-        if any(key in claim.keys for key in own):
-            return "git_repo", f"git_repo: it was built from {claim.keys[0]}", None
-        same = next((k for k in own if k.path in {c.path for c in claim.keys}), None)
-        if same is not None:
-            return (
-                "",
-                f"its git_repo is {same}, and the push is to {claim.keys[0]}",
-                (
-                    "if both are one repository, name the host's other name under `hosts:`, or"
-                    f" the repository in projects.{container.project}.repositories"
-                ),
-            )
-        if container.project.lower() in names:
-            return (
-                "",
-                f"its git_repo is {own[0]}, and the push is to {claim.keys[0]}",
-                f"add {claim.keys[0]} to projects.{container.project}.repositories",
-            )
-        return "", "", None
-    if container.git_repo is not None:
-        if container.project.lower() not in names:
-            return "", "", None
-        return (
-            "",
-            f"its git_repo is {container.git_repo}, which names no repository",
-            f"name the repository: label hookrunner.repository={claim.keys[0]}",
+        return _belongs_by_url(container, claim, own, names)
+    if container.git_repo is None:
+        return _belongs_by_kin(container, claim, names)
+    if container.project.lower() not in names:
+        return None
+    return _Ground(
+        f"its git_repo is {container.git_repo}, which names no repository",
+        remedy=f"name the repository: label hookrunner.repository={claim.keys[0]}",
+    )
+
+
+def _belongs_by_configuration(container: Container, project: Project, claim: _Claim) -> _Ground:
+    """Apply rule 3a, for a project that the configuration binds to repositories."""
+    patterns = project.repositories
+    for pattern in patterns:
+        if any(matches_repository(pattern, key) for key in claim.keys):
+            said = f"configured: {container.project}.repositories has {pattern}"
+            return _Ground(said, rule="configured")
+    return _Ground(
+        f"the configuration binds {container.project} to other repositories:"
+        f" {', '.join(patterns)}",
+        remedy=f"add {claim.keys[0]} to projects.{container.project}.repositories",
+    )
+
+
+def _belongs_by_url(
+    container: Container, claim: _Claim, own: Sequence[RepositoryKey], names: set[str]
+) -> _Ground | None:
+    """Apply rule 3b, for a container that names its repositories.
+
+    Args:
+        own: These.
+    """
+    if any(key in claim.keys for key in own):
+        return _Ground(f"git_repo: it was built from {claim.keys[0]}", rule="git_repo")
+    same = next((k for k in own if k.path in {c.path for c in claim.keys}), None)
+    if same is not None:
+        return _Ground(
+            f"its git_repo is {same}, and the push is to {claim.keys[0]}",
+            remedy="if both are one repository, name the host's other name under `hosts:`, or"
+            f" the repository in projects.{container.project}.repositories",
         )
-    return _belongs_by_kin(container, claim, names)
+    if container.project.lower() in names:
+        return _Ground(
+            f"its git_repo is {own[0]}, and the push is to {claim.keys[0]}",
+            remedy=f"add {claim.keys[0]} to projects.{container.project}.repositories",
+        )
+    return None
 
 
 def _project_names(claim: _Claim) -> set[str]:
@@ -305,9 +319,7 @@ def _project_names(claim: _Claim) -> set[str]:
     }
 
 
-def _belongs_by_kin(
-    container: Container, claim: _Claim, names: set[str]
-) -> tuple[str, str, str | None]:
+def _belongs_by_kin(container: Container, claim: _Claim, names: set[str]) -> _Ground | None:
     """Apply rules 3c and 3d, for a container that names no repository."""
     ids = {i for i in (claim.push.before, *claim.push.commits) if i}
     shared = next((i for i in (container.current_gitref, container.gitref) if i in ids), None)
@@ -317,37 +329,36 @@ def _belongs_by_kin(
     by_project = container.project.lower() in names if container.project else False
     by_image = claim.name is not None and image_name.lower() == claim.name
     if not (shared or remembered or by_project or by_image):
-        return "", "", None
+        return None
+    remedy = f"name the repository: label hookrunner.repository={claim.keys[0]}"
     if not claim.fixes_owner:
-        return (
-            "",
-            (
-                "it names no git_repo, and the source may speak for any owner:"
-                " forks and name-sakes could reach it"
-            ),
-            f"name the repository: label hookrunner.repository={claim.keys[0]}",
+        return _Ground(
+            "it names no git_repo, and the source may speak for any owner:"
+            " forks and name-sakes could reach it",
+            remedy=remedy,
         )
     if (shared or (remembered and binding and binding.rule == "gitref")) and (
         binding is None or remembered
     ):
         if shared:
-            return "gitref", f"gitref: it was built from this history ({shared[:12]})", None
-        return "gitref", "gitref: an earlier push showed that it comes from here", None
+            said = f"gitref: it was built from this history ({shared[:12]})"
+        else:
+            said = "gitref: an earlier push showed that it comes from here"
+        return _Ground(said, rule="gitref")
     if by_project:
-        return "project", f"project: its project {container.project} is the repository's", None
+        said = f"project: its project {container.project} is the repository's"
+        return _Ground(said, rule="project")
     if by_image:
-        return "project", f"project: its image_name {image_name} is the repository's", None
+        return _Ground(f"project: its image_name {image_name} is the repository's", "project")
     if not shared:
-        return (
-            "",
+        return _Ground(
             "others of its project belong here, but it names no git_repo and shares no commit",
-            f"name the repository: label hookrunner.repository={claim.keys[0]}",
+            remedy=remedy,
         )
     bound = binding.repository if binding else ""
-    return (
-        "",
+    return _Ground(
         f"it shares a commit with the push, but its project belongs to {bound}",
-        f"if it belongs here, set projects.{container.project}.repositories",
+        remedy=f"if it belongs here, set projects.{container.project}.repositories",
     )
 
 
