@@ -116,7 +116,7 @@ def check_engines(engines: Iterable[EngineState], counts: dict[str, int]) -> Ite
 
 def check_container(container: Container, known: Known) -> Iterator[Finding]:
     """Whether pushes can reach a container, and do something there."""
-    about = f"container {known.inventory.label(container)}"
+    about = f"container {known.inventory.label(container.engine, container.name)}"
     problems = container.metadata.problems if container.metadata else ()
     for problem in problems:
         is_base = problem.endswith(INHERITED)

@@ -90,12 +90,10 @@ class Inventory:
         """All containers of one engine."""
         return self.find("engine", [engine])
 
-    def label(self, container: Container) -> str:
-        """How people see its name: with the host in front where names repeat."""
-        others = self._index.get(("name", container.name), {})
-        if len(others) < 2:  # noqa: PLR2004 - more than itself
-            return container.name
-        return f"{container.engine}/{container.name}"
+    def label(self, engine: str, name: str) -> str:
+        """How people see a container's name: with the host in front where names repeat."""
+        having = self._index.get(("name", name), {})
+        return f"{engine}/{name}" if len(having) > 1 else name
 
     def find(self, kind: str, values: Iterable[str]) -> list[Container]:
         """The containers that one of the values leads to.

@@ -24,7 +24,8 @@ def closest(push: Push, known: Known) -> str | None:
         for what, value in (("project", container.project), ("git_repo", container.git_repo))
         if value
     ] or ["it names neither project nor git_repo"]
-    return f"the closest by name is {known.inventory.label(container)}: {', '.join(facts)}"
+    name = known.inventory.label(container.engine, container.name)
+    return f"the closest by name is {name}: {', '.join(facts)}"
 
 
 def _most_alike(push: Push, known: Known) -> Container | None:

@@ -100,7 +100,7 @@ class Scrapes:
     def _own(self, container: Container) -> str:
         return exposition.own_labels(
             project=container.project,
-            container=self._inventory.label(container),
+            container=self._inventory.label(container.engine, container.name),
             image=container.image,
         )
 

@@ -60,8 +60,7 @@ class Views:
 
     def name(self, engine: str, container: str) -> str:
         """A container's name, with the host in front where names repeat."""
-        others = self._inventory.find("name", [container])
-        return f"{engine}/{container}" if len(others) > 1 else container
+        return self._inventory.label(engine, container)
 
     def hold(self, step: Step) -> Hold | None:
         """The hold for which a step waits, or None."""

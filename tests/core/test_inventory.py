@@ -75,12 +75,11 @@ def known(inventory, *pushes):
 
 def test_names_that_repeat_are_told_with_their_host(make_container):
     inventory = Inventory()
-    one = make_container("dns")
-    inventory.put(one)
-    assert inventory.label(one) == "dns"
+    inventory.put(make_container("dns"))
+    assert inventory.label("local", "dns") == "dns"
 
     inventory.put(make_container("dns", engine="other"))
-    assert inventory.label(one) == "local/dns"
+    assert inventory.label("local", "dns") == "local/dns"
 
 
 def test_a_container_is_behind_until_it_serves_the_last_push(make_container):
