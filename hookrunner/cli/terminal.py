@@ -96,8 +96,10 @@ class TerminalFilter:
 def safe(text: str) -> str:
     """Make a whole text safe: of control sequences only colours are left.
 
+    The server's text stream lets the same sequences pass, and drops what is made visible here.
+
     Source:
-        The same rule as the server's text stream; after websockets' command line,
+        After websockets' command line,
         https://github.com/python-websockets/websockets/blob/main/src/websockets/cli.py
     """
     terminal = TerminalFilter(colour=has_colour())

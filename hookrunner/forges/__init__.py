@@ -27,7 +27,7 @@ from hookrunner.forges.request import Request
 from hookrunner.forges.sourcehut import SOURCEHUT
 from hookrunner.forges.standard_webhooks import STANDARD_WEBHOOKS
 
-__all__ = ["FORGES", "Forge", "Request", "detect"]
+__all__ = ["FORGES", "Forge", "Request", "detect", "weaknesses"]
 
 FORGES: Mapping[str, Forge] = {
     forge.name: forge

@@ -48,7 +48,7 @@ class Settings:
 
     Nobody is told of a change: a part that keeps nothing of it has nothing to bring up to
     date. The few that make something of it (listening addresses, engines, what containers
-    are) are taken through a reload by `hookrunner.app`.
+    are) are taken through a reload by `hookrunner.web.reload`.
 
     Attributes:
         config: With `state` and `engines` filled in.

@@ -1,1 +1,1 @@
-"""What the API answers, a module per noun; the field names are `hookrunner.web.views`."""
+"""What the API answers, a module per noun; the fields are those of `hookrunner.web.shapes`."""
