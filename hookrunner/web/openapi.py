@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from hookrunner import __version__
-from hookrunner.web import health, shapes, tokens
+from hookrunner.web import health, shapes
 from hookrunner.web.answers import answer
 from hookrunner.web.api import (
     audit,
@@ -26,6 +26,7 @@ from hookrunner.web.api import (
     report,
     runs,
     starting,
+    tokens,
 )
 from hookrunner.web.operation import JSON, Nothing, Operation
 from hookrunner.web.services import SERVICES
