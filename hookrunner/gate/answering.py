@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from hookrunner.core.answers import PathStat, decode
-from hookrunner.core.asked import EVENTS, PS_TITLES, looked_at_labels
+from hookrunner.core.engine_api import EVENTS, PS_TITLES, PathStat, decode, looked_at_labels
 from hookrunner.errors import EngineError
 
 MAX_RECORD = 4096

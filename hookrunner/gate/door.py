@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from hookrunner.config.gate import Gate
-from hookrunner.core.answers import MAX_LINKS, PATH_STAT, PathStat, decode
+from hookrunner.core.engine_api import MAX_LINKS, PATH_STAT, PathStat, decode
 from hookrunner.errors import EngineError, EngineUnavailableError
 from hookrunner.gate import answering
 from hookrunner.gate.asking import Asked, Refused, Request, What, judge

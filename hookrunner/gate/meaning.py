@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from hookrunner.core import asked
+from hookrunner.core import engine_api
 from hookrunner.gate.table import Table
 
 Query = tuple[tuple[str, str], ...]
@@ -66,7 +66,7 @@ class _ListFilters(_Struct):
 
 class _EventFilters(_Struct):
     type: tuple[str, ...] = ("container",)
-    event: tuple[str, ...] = asked.EVENTS
+    event: tuple[str, ...] = engine_api.EVENTS
 
 
 class _Create(_Struct, rename="pascal"):
@@ -118,9 +118,9 @@ def containers(given: dict[str, str], body: bytes, table: Table) -> Said:
 def processes(given: dict[str, str], body: bytes, table: Table) -> Said:
     """The one list of processes that is asked for: numbers and ages, no command lines."""
     del body, table
-    if given.pop("ps_args", None) != asked.PS:
-        raise No(f"processes are listed with ps_args={asked.PS!r} alone: no command lines")
-    return (("ps_args", asked.PS),), None
+    if given.pop("ps_args", None) != engine_api.PS:
+        raise No(f"processes are listed with ps_args={engine_api.PS!r} alone: no command lines")
+    return (("ps_args", engine_api.PS),), None
 
 
 def _path(given: dict[str, str]) -> str:
@@ -135,7 +135,7 @@ def presence(given: dict[str, str], body: bytes, table: Table) -> Said:
     """A path whose presence is looked up."""
     del body, table
     path = _path(given)
-    if not asked.is_looked_at(path):
+    if not engine_api.is_looked_at(path):
         raise No(f"whether there is {path[:100]} is nobody's business here")
     return (("path", path),), None
 
@@ -144,7 +144,7 @@ def record(given: dict[str, str], body: bytes, table: Table) -> Said:
     """A file that is read out."""
     del body, table
     path = _path(given)
-    if path not in asked.RECORDS:
+    if path not in engine_api.RECORDS:
         raise No(f"the file {path[:100]} is not read out")
     return (("path", path),), None
 
@@ -210,8 +210,8 @@ def events(given: dict[str, str], body: bytes, table: Table) -> Said:
     filters = _decode(given.pop("filters", "{}"), _EventFilters, "the filters")
     if filters.type != ("container",):
         raise No("events of anything but containers")
-    if not filters.event or not set(asked.EVENTS).issuperset(filters.event):
-        raise No(f"other events than {' '.join(asked.EVENTS)}")
+    if not filters.event or not set(engine_api.EVENTS).issuperset(filters.event):
+        raise No(f"other events than {' '.join(engine_api.EVENTS)}")
     wanted = _json({"type": ["container"], "event": filters.event})
     query: Query = (("filters", wanted),)
     if "since" in given:

@@ -10,7 +10,7 @@ import msgspec
 
 from hookrunner.adapters.engine import Engine
 from hookrunner.config import Commands
-from hookrunner.core import asked, processes
+from hookrunner.core import engine_api, processes
 from hookrunner.core.outcome import NOT_EXECUTABLE, NOT_FOUND
 from hookrunner.errors import ContainerGoneError, EngineError, EngineUnavailableError
 from hookrunner.gate import table
@@ -145,7 +145,7 @@ class Recovery:
 
     async def _kept(self) -> Ended | None:
         """What the wrapper kept in a container in which nothing can be executed any more."""
-        for record in asked.RECORDS if self._container.wrapped else ():
+        for record in engine_api.RECORDS if self._container.wrapped else ():
             try:
                 text = await self._engine.read_file(self._container.id, record)
             except (ContainerGoneError, EngineError, EngineUnavailableError):

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from hookrunner.adapters.engine.answers import InspectedExec, InspectedImage, Listed
-from hookrunner.core.answers import PathStat
+from hookrunner.core.engine_api import PathStat
 from hookrunner.errors import (
     EngineError,
 )

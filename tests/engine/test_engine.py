@@ -13,7 +13,7 @@ import pytest
 from gates import GateProcess
 
 from hookrunner.adapters.engine import Engine
-from hookrunner.core.asked import RECORDS
+from hookrunner.core.engine_api import RECORDS
 from hookrunner.errors import ContainerGoneError, EngineError
 from hookrunner.model import ExecState, Stream
 

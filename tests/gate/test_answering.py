@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookrunner.config.gate import Gate, Shown
-from hookrunner.core.answers import PathStat
+from hookrunner.core.engine_api import PathStat
 from hookrunner.errors import EngineError
 from hookrunner.gate import answering
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookrunner.config import Commands
-from hookrunner.core import asked as words
-from hookrunner.core import commands
+from hookrunner.core import commands, engine_api
 from hookrunner.gate.asking import Asked, Refused, Request, What, judge
 from hookrunner.gate.table import Table
 from hookrunner.model import Action
@@ -49,17 +48,17 @@ PASSED = {
     "list": ("GET", "/v1.44/containers/json", None),
     "list of the running": (
         "GET",
-        target("/v1.44/containers/json", filters=filters(status=words.STATES)),
+        target("/v1.44/containers/json", filters=filters(status=engine_api.STATES)),
         None,
     ),
     "list of some": (
         "GET",
-        target("/v1.44/containers/json", filters=filters(status=words.STATES, id=[ID])),
+        target("/v1.44/containers/json", filters=filters(status=engine_api.STATES, id=[ID])),
         None,
     ),
     "inspect": ("GET", f"/v1.44/containers/{ID}/json", None),
     "inspect by name": ("GET", "/containers/www-1/json", None),
-    "top": ("GET", target(f"/v1.44/containers/{ID}/top", ps_args=words.PS), None),
+    "top": ("GET", target(f"/v1.44/containers/{ID}/top", ps_args=engine_api.PS), None),
     **{
         f"presence of {path}": (
             "HEAD",
@@ -74,13 +73,13 @@ PASSED = {
             target(f"/v1.44/containers/{ID}/archive", path=path),
             None,
         )
-        for path in words.RECORDS
+        for path in engine_api.RECORDS
     },
     "events": (
         "GET",
         target(
             "/v1.44/events",
-            filters=filters(type=["container"], event=words.EVENTS),
+            filters=filters(type=["container"], event=engine_api.EVENTS),
             since="1795425823.500000000",
         ),
         None,
@@ -219,7 +218,7 @@ def test_any_other_exec_is_refused(name):
         ("GET", target("/v1.41/containers/json", filters=filters(status=["x"]))),
         ("GET", f"/v1.41/containers/{ID}/top"),
         ("GET", target(f"/v1.41/containers/{ID}/top", ps_args="-ef")),
-        ("GET", target(f"/v1.41/containers/{ID}/top", ps_args=f"{words.PS},args")),
+        ("GET", target(f"/v1.41/containers/{ID}/top", ps_args=f"{engine_api.PS},args")),
         ("GET", f"/v1.41/containers/{ID}/json?size=1"),
         ("GET", f"/v1.41/containers/{ID}/logs?stdout=1"),
         ("GET", f"/v1.41/containers/{ID}/archive"),
@@ -328,8 +327,8 @@ def test_a_body_where_none_belongs_is_refused():
 
 PARTS = st.sampled_from(
     f"/v1.41 / .. %2e%2e %2f containers json exec {ID} x start ? path= /bin/sh & filters= {{}}"
-    f" archive top images sha256: events ps_args= {quote(words.PS)} all=1 since=1 \x00 é //"
-    " /_ping".split(" ")
+    f" archive top images sha256: events ps_args= {quote(engine_api.PS)} all=1 since=1 \x00"
+    " é // /_ping".split(" ")
 )
 TARGETS = st.lists(PARTS | st.text(max_size=4), max_size=9).map("".join)
 BODIES = st.binary(max_size=40) | st.recursive(

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from hookrunner.core.asked import PS_TITLES
+from hookrunner.core.engine_api import PS_TITLES
 from hookrunner.core.processes import Process
 from hookrunner.errors import EngineError
 from hookrunner.model import Container, ExecState, Image, Surroundings

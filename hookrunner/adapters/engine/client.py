@@ -18,7 +18,7 @@ from hookrunner.adapters.engine.looking import Looking, container_path
 from hookrunner.adapters.engine.stream import FrameParser
 from hookrunner.adapters.engine.transport import Transport
 from hookrunner.adapters.engine.unbroken import unbroken
-from hookrunner.core.asked import EVENTS, STATES
+from hookrunner.core.engine_api import EVENTS, STATES
 from hookrunner.model import (
     Chunk,
     Container,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hookrunner.core.asked import EVENTS
+from hookrunner.core.engine_api import EVENTS
 from hookrunner.errors import EngineError
 from hookrunner.model import EngineEvent
 

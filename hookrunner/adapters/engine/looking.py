@@ -13,8 +13,7 @@ from hookrunner.adapters.engine.answers import (
     read_archive,
 )
 from hookrunner.adapters.engine.transport import Transport
-from hookrunner.core.answers import MAX_LINKS, PATH_STAT, PathStat
-from hookrunner.core.asked import PS
+from hookrunner.core.engine_api import MAX_LINKS, PATH_STAT, PS, PathStat
 from hookrunner.core.processes import Process
 from hookrunner.errors import EngineError
 from hookrunner.model import Image, Surroundings

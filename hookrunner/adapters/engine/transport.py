@@ -13,7 +13,7 @@ import msgspec
 from yarl import URL
 
 from hookrunner.adapters.engine.answers import Refusal
-from hookrunner.core.answers import decode
+from hookrunner.core.engine_api import decode
 from hookrunner.errors import ContainerGoneError, EngineError, EngineUnavailableError
 
 OLDEST_API = (1, 41)

@@ -1,16 +1,50 @@
-"""How an engine's answers are read, by the server and by the gate alike.
+"""What server and gate both know of an engine's API.
 
-Bytes in, values out: no socket and no clock.
+What it is asked for, word for word, since the server asks it and the gate lets it pass; and
+how its answers are read. Bytes in, values out: no socket and no clock.
 """
 
 import base64
 import posixpath
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
+from hookrunner.core.commands import CONTAINER, SHELLS
+from hookrunner.core.deployment import STARTED_FILES
+from hookrunner.core.processes import KEPT
 from hookrunner.errors import EngineError
+
+STATES = ("running", "paused")
+"""The states of the containers that are listed."""
+
+EVENTS = ("start", "die", "destroy", "rename", "pause", "unpause", "health_status")
+"""The events that are followed: everything else (execs above all) would only fill the
+engine's memory of 256 events."""
+
+PS = "-eo pid,sid,etime"
+"""What an engine's ``ps`` is asked for: procps and busybox know it."""
+PS_TITLES = ["PID", "SID", "ELAPSED"]
+
+RECORDS = tuple(f"{place}/last" for place in KEPT)
+"""The files that are read: how a wrapper ended, in a container that does not run any more."""
+
+LABELS = ("hookrunner.", "org.opencontainers.image.", "com.docker.compose.oneoff")
+"""How the labels begin that are looked at. Others may hold secrets, as those of proxies do."""
+
+
+def is_looked_at(path: str) -> bool:
+    """Whether a file's presence is looked up: `container`, a shell, a note of a first start."""
+    fixed = {*SHELLS, *STARTED_FILES}
+    return path in fixed or path.endswith(f"/{CONTAINER}")
+
+
+def looked_at_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """The labels that are looked at, of all that there are."""
+    return {name: value for name, value in (labels or {}).items() if name.startswith(LABELS)}
+
 
 PATH_STAT = "X-Docker-Container-Path-Stat"
 """The header that says what a file in a container is."""
