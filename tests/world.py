@@ -243,7 +243,7 @@ async def opened(directory, more=""):
         name="hookrunner.yaml",
     )
     secrets = {"gitea": [secret.read_bytes().strip()]}
-    async with app._built(config, secrets) as (services, _, group):
+    async with app.built(config, secrets) as (services, _, group):
         group.create_task(services.intake.run(), name="intake")
         group.create_task(services.dispatcher.run(), name="dispatcher")
         for scope, text in TOKENS.items():

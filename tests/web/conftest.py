@@ -26,6 +26,7 @@ import senders
 from chats import DEADLINE
 
 from hookrunner import app
+from hookrunner.adapters.credentials import load_secrets
 from hookrunner.chat import PLATFORMS
 from hookrunner.config import loads
 from hookrunner.forges import FORGES
@@ -136,9 +137,9 @@ def door(tmp_path):
             state=str(tmp_path / "state"),
             engines={"local": f"unix://{tmp_path}/none.sock"},
         )
-        secrets = app.load_secrets(config.sources, {"SECRET": SECRET.decode()} | environment)
+        secrets = load_secrets(config.sources, {"SECRET": SECRET.decode()} | environment)
         async with (
-            app._built(config, secrets) as (services, _, _),
+            app.built(config, secrets) as (services, _, _),
             control_socket(services, tmp_path / "state/hookrunner.sock"),
             serving(services) as served,
         ):

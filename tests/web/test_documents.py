@@ -24,6 +24,8 @@ from shown import BLOCKS, ELSEWHERE, REFUSAL, calls, commands, elsewhere
 from world import TOKENS, World, ids
 
 from hookrunner import app
+from hookrunner.adapters.credentials import load_secrets
+from hookrunner.app import running
 from hookrunner.cli.main import cli
 from hookrunner.cli.settings import load
 from hookrunner.config import FORGES
@@ -123,12 +125,12 @@ async def opened(folder):
 
     config = read()
     async with (
-        app._built(config, app.load_secrets(config.sources, {})) as (services, engines, group),
+        app.built(config, load_secrets(config.sources, {})) as (services, engines, group),
         control_socket(services, folder / "state/hookrunner.sock"),
         serving(services) as door,
     ):
         reload = Reload(
-            lambda: app._read_again(read), services=services, engines=engines, door=door
+            lambda: running._read_again(read), services=services, engines=engines, door=door
         )
         services.settings.reload = reload.now
         group.create_task(services.intake.run(), name="intake")
