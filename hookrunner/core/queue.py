@@ -6,7 +6,7 @@ another step, and are released, passed on or cancelled when that one ends.
 Every method returns the steps that it changed, so that the caller can record them.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import heapify, heappop, heappush
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from hookrunner.core.history import History
 from hookrunner.core.planning import follow_up
+from hookrunner.core.waiting import Waiting, line_of
 from hookrunner.model import Outcome, Rollout, Status, Step, Trigger
 
 IsOlder = Callable[[Step, Step], bool]
@@ -50,7 +51,7 @@ class Queue:
 
     def __init__(self, is_older: IsOlder) -> None:
         self._is_older = is_older
-        self.waiting: dict[str, Step] = {}
+        self.waiting = Waiting()
         self.running: dict[str, Step] = {}
         self.held: dict[str, Step] = {}
         self._followers: dict[str, list[str]] = {}
@@ -146,12 +147,12 @@ class Queue:
         """Put a released step into its container's line; return the id of who now goes."""
         rival = self._rival(step)
         if rival is None:
-            self.waiting[step.id] = step
+            self.waiting.put(step)
             return step.id
         is_newer = step.trigger is Trigger.push and not self._is_older(step, rival)
         if is_newer or (rival.is_routine and not step.is_routine):
             winner = replace(step, force=step.force or rival.force)
-            self._take_place(rival, winner)
+            self.waiting.take_place(rival, winner)
             loser = rival
         else:
             winner = replace(
@@ -162,7 +163,7 @@ class Queue:
                 after=rival.after or step.after,
                 repository=rival.repository or step.repository,
             )
-            self.waiting[winner.id] = winner
+            self.waiting.put(winner)
             loser = step
         superseded = replace(
             loser,
@@ -172,28 +173,23 @@ class Queue:
             held=False,
         )
         changed += [superseded, winner]
-        self._absorbed.setdefault(winner.id, []).append(superseded)
-        self._absorbed[winner.id] += self._absorbed.pop(loser.id, [])
+        self._absorb(superseded, winner.id)
         self._follow(loser.id, winner.id)
         return winner.id
 
     def _rival(self, step: Step) -> Step | None:
         """The step that already waits for the same action and repository."""
-        for other in self.waiting.values():
-            if (line_of(other), other.action) == (line_of(step), step.action) and (
-                other.repository == step.repository
-                or not other.repository
-                or not step.repository
-            ):
+        for other in self.waiting.rivals(step):
+            if other.repository == step.repository or "" in {other.repository, step.repository}:
                 return other
         return None
 
-    def _take_place(self, old: Step, new: Step) -> None:
-        """Let a step take another's place in the line, so that nobody starves."""
-        self.waiting = {
-            (new.id if key == old.id else key): (new if key == old.id else step)
-            for key, step in self.waiting.items()
-        }
+    def _absorb(self, superseded: Step, winner: str) -> None:
+        """Remember whose place a step took: this one's, and of all whose it had taken."""
+        both = self._absorbed.pop(superseded.id, []), self._absorbed.pop(winner, [])
+        few, many = sorted(both, key=len)  # one of them may be thousands
+        many += [*few, superseded]
+        self._absorbed[winner] = many
 
     def _follow(self, old: str, new: str) -> None:
         """Let those who wait for one step wait for another."""
@@ -215,28 +211,33 @@ class Queue:
             limit: How many may run at once in all.
         """
         running = list(self.running.values())
+        chosen: list[Step] = []
+        if len(running) >= limit:
+            return chosen
         busy = {line_of(step) for step in running}
         shares = Counter(_share(step) for step in running if not step.is_routine)
         routine = routine_slots(limit) - sum(step.is_routine for step in running)
-        heap = [
-            (step.is_routine, shares[_share(step)], place, step)
-            for place, step in enumerate(self.waiting.values())
-            if line_of(step) not in busy and is_due(step, now)
-        ]
+        groups: defaultdict[tuple[bool, str], deque[tuple[int, Step]]] = defaultdict(deque)
+        for place, step in enumerate(self.waiting.values()):
+            if line_of(step) not in busy and is_due(step, now):
+                groups[step.is_routine, _share(step)].append((place, step))
+        heap = [(key[0], shares[key[1]], group[0][0], key) for key, group in groups.items()]
         heapify(heap)
-        chosen: list[Step] = []
         while heap and len(running) < limit:
-            is_routine, share, place, step = heappop(heap)
+            is_routine, count, _, key = heappop(heap)
             if is_routine and routine <= 0:
                 break
-            if share != shares[_share(step)]:
-                heappush(heap, (is_routine, shares[_share(step)], place, step))
-            elif line_of(step) not in busy and can_start(step, running):
-                routine -= is_routine
-                chosen.append(step)
-                running.append(step)
-                busy.add(line_of(step))
-                shares[_share(step)] += not is_routine
+            group, share = groups[key], key[1]
+            if count == shares[share]:
+                _, step = group.popleft()
+                if line_of(step) not in busy and can_start(step, running):
+                    routine -= is_routine
+                    chosen.append(step)
+                    running.append(step)
+                    busy.add(line_of(step))
+                    shares[share] += not is_routine
+            if group:
+                heappush(heap, (is_routine, shares[share], group[0][0], key))
         return chosen
 
     def hand_on(self, is_held: Callable[[Step], bool]) -> list[Step]:
@@ -248,7 +249,8 @@ class Queue:
             is_held: Whether a step's container is to be left alone.
         """
         changed: list[Step] = []
-        for first in [step for step in self.waiting.values() if is_held(step)]:
+        leads = [self.waiting[i] for i in self._followers if i in self.waiting]
+        for first in [step for step in leads if is_held(step)]:
             ids = self._followers.get(first.id, ())
             followers = [self.held[i] for i in ids if i in self.held]
             for run in dict.fromkeys((step.run, step.project) for step in followers):
@@ -276,7 +278,7 @@ class Queue:
         Returns:
             The steps that it ran instead of, with its id.
         """
-        del self.waiting[step.id]
+        self.waiting.remove(step.id)
         self.running[step.id] = step
         absorbed = self._absorbed.get(step.id, [])
         return [
@@ -296,8 +298,8 @@ class Queue:
         for step_id in step_ids:
             step = self.waiting.get(step_id)
             if step is not None and step.not_before is not None:
-                self.waiting[step_id] = replace(step, not_before=None)
-                changed.append(self.waiting[step_id])
+                changed.append(replace(step, not_before=None))
+                self.waiting.put(changed[-1])
         return changed
 
     def finish(
@@ -314,7 +316,7 @@ class Queue:
             The steps that changed or are new: a retry, and those that followed it.
         """
         self.running.pop(step.id, None)
-        self.waiting.pop(step.id, None)
+        self.waiting.remove(step.id)
         self.held.pop(step.id, None)
         self._absorbed.pop(step.id, None)
         changed: list[Step] = []
@@ -387,11 +389,6 @@ def routine_slots(limit: int) -> int:
 def is_due(step: Step, now: datetime) -> bool:
     """Whether a waiting step need not wait for its time."""
     return step.not_before is None or step.not_before <= now
-
-
-def line_of(step: Step) -> tuple[str, str]:
-    """Engine and container name: where a step waits and runs."""
-    return (step.engine, step.container)
 
 
 def _share(step: Step) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from hookrunner.core.queue import Queue, is_due, line_of
+from hookrunner.core.queue import Queue, is_due
+from hookrunner.core.waiting import line_of
 from hookrunner.model import Action, Step
 
 GAVE_WAY = "an update goes first"
@@ -28,10 +29,12 @@ def in_the_way(
     others = [step for step in running if not step.is_routine]
     found: dict[str, Step] = {}
     for step in queue.waiting.values() if routine else ():
+        if len(others) >= limit:
+            break
         if step.action is not Action.update or not is_due(step, now):
             continue
         is_busy = any(line_of(one) == line_of(step) for one in others)
-        if is_busy or len(others) >= limit or not can_start(step, others):
+        if is_busy or not can_start(step, others):
             continue
         rivals = [
             one

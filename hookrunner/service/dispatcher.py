@@ -196,7 +196,9 @@ class Dispatcher:
     def submit(self, run: Run, steps: Sequence[Step]) -> None:
         """Take a run that is recorded, with the steps that it consists of now."""
         self._live.add(run, steps)
-        self._live.take(step for step in self._queue.add(steps) if step not in steps)
+        told = {step.id: step for step in steps}
+        changed = self._queue.add(steps)
+        self._live.take(step for step in changed if told.get(step.id) != step)
         self._wake.set()
 
     def hurry(self, steps: Iterable[Step]) -> bool:

@@ -147,6 +147,23 @@ def test_a_newer_step_keeps_the_place_in_line_so_that_nobody_starves(world):
     assert [step.id for step in world.startable(limit=2)] == ["b-1"]
 
 
+def test_of_a_thousand_that_wait_only_those_are_looked_at_that_have_a_slot(world):
+    asked = []
+
+    def can_start(step, _running):
+        asked.append(step.id)
+        return True
+
+    world.add([make_step("a", n, f"dns{n}") for n in range(1000)])
+    assert len(world.queue.startable(NOW, can_start=can_start, limit=3)) == 3
+    assert asked == ["a-0", "a-1", "a-2"]
+
+    for step in world.startable(limit=3):
+        world.start(step)
+    assert not world.queue.startable(NOW, can_start=can_start, limit=3)
+    assert len(asked) == 3
+
+
 def test_a_busy_repository_takes_no_slot_that_a_quiet_one_waits_for(world):
     noisy = [f"noisy{n}" for n in range(20)]
     world.add([make_step("a", n, name) for n, name in enumerate(noisy, start=1)])
