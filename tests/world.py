@@ -257,5 +257,5 @@ async def opened(directory, more=""):
                     created_at=datetime.now(UTC),
                 )
             )
-        async with serving(services) as door:
-            yield World(services, door.addresses[0])
+        async with serving(services) as listeners:
+            yield World(services, listeners.addresses[0])

@@ -67,22 +67,25 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
         group.create_task(services.dispatcher.run(), name="dispatcher")
         async with (
             control_socket(services, state / CONTROL_SOCKET),
-            serving(services, passed) as door,
+            serving(services, passed) as listeners,
         ):
             log_weaker_proofs(config)
             reload = Reload(
-                lambda: _read_again(load), services=services, engines=engines, door=door
+                lambda: _read_again(load),
+                services=services,
+                engines=engines,
+                listeners=listeners,
             )
             services.settings.reload = reload.now
             group.create_task(_reload_on_signal(reload), name="reload")
             if services.certificate is not None:
                 keep = services.certificate.keep_renewed()
                 group.create_task(keep, name="certificate")
-            for address in door.addresses:
+            for address in listeners.addresses:
                 log.info("listening", address=address, version=__version__)
             gc.freeze()  # each look at all of what a program begins with stopped it for 50 ms
             gc.set_threshold(_YOUNG)
-            listening = f"listening on {', '.join(door.addresses)}"
+            listening = f"listening on {', '.join(listeners.addresses)}"
             notify("READY=1", f"STATUS={listening}")
             if (interval := watchdog_interval()) is not None:
                 pulse = Pulse(
@@ -98,10 +101,10 @@ async def run(config: Config, load: Callable[[], Config]) -> None:
             notify("STOPPING=1")
             patience = services.config.drain_timeout
             log.info("stopping", drain_timeout=patience)
-            if not door.is_kept:
-                await door.close()
+            if not listeners.is_kept:
+                await listeners.close()
             await _drain(services.dispatcher, signals, patience)
-            await door.close()
+            await listeners.close()
     log.info("stopped")
 
 

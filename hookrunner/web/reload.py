@@ -17,7 +17,7 @@ from hookrunner.core.repository import host_aliases
 from hookrunner.errors import HookrunnerError
 from hookrunner.service.engines import Engines
 from hookrunner.service.settings import Carried, Reloaded, Secrets
-from hookrunner.web.server import Door
+from hookrunner.web.server import Listeners
 from hookrunner.web.services import Services
 
 log = structlog.get_logger()
@@ -40,12 +40,12 @@ class Reload:
         *,
         services: Services,
         engines: Engines,
-        door: Door,
+        listeners: Listeners,
     ) -> None:
         self._load = load
         self._services = services
         self._engines = engines
-        self._door = door
+        self._listeners = listeners
         self._lock = asyncio.Lock()
 
     async def now(self) -> Reloaded:
@@ -81,7 +81,7 @@ class Reload:
         if config.tls is not None:
             await asyncio.to_thread(Certificate, config.tls)
         made = await self._engines.prepare(config.engines)
-        for address in await self._door.change(config.listen):
+        for address in await self._listeners.change(config.listen):
             kept.append(f"`hookrunner.socket`, which has no ListenStream={address}: {_CLOSES}")
         # From here on nothing can fail, and nothing waits.
         settings.change(config, secrets, carried)

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from hookrunner.adapters.scratch import Scratch
 from hookrunner.chat import PLATFORMS
-from hookrunner.config import Door as Served
-from hookrunner.config import Listen, UnixAddress
+from hookrunner.config import Door, Listen, UnixAddress
 from hookrunner.errors import UnavailableError
 from hookrunner.web import audit, chat, health, hooks, metrics, stream
 from hookrunner.web.body import BODIES, Bodies
@@ -30,16 +29,16 @@ from hookrunner.web.services import IS_CONTROL, SERVICES, Services
 
 log = structlog.get_logger()
 
-_ROUTES: Mapping[Served, list[web.RouteDef]] = {
-    Served.hooks: [
+_ROUTES: Mapping[Door, list[web.RouteDef]] = {
+    Door.hooks: [
         web.post("/hooks", hooks.receive),
         web.post("/hooks/{source:[^/]*}", hooks.receive),  # a slash at the end is no 404
         web.post("/hooks/{source}/{secret:.*}", hooks.receive),
         *(web.post(f"/chat/{name}", chat.receive) for name in PLATFORMS),
     ],
-    Served.api: [one.route for one in OPERATIONS],
-    Served.page: list(ROUTES),
-    Served.metrics: [
+    Door.api: [one.route for one in OPERATIONS],
+    Door.page: list(ROUTES),
+    Door.metrics: [
         web.get("/metrics", metrics.metrics),
         web.get("/metrics/containers", metrics.containers),
     ],
@@ -70,7 +69,7 @@ class _Counts(Struct, frozen=True):
 
 
 def make_app(
-    services: Services, doors: Collection[Served], counts: _Counts, *, control: bool
+    services: Services, doors: Collection[Door], counts: _Counts, *, control: bool
 ) -> web.Application:
     """Build what one address serves.
 
@@ -80,7 +79,7 @@ def make_app(
     app = web.Application(middlewares=[problems])
     app[SERVICES] = services
     app[IS_CONTROL] = control
-    app[HAS_PAGE] = Served.page in doors
+    app[HAS_PAGE] = Door.page in doors
     app.on_response_prepare.append(_name_server)
     app.on_response_prepare.append(audit.record)
     app.on_response_prepare.append(metrics.count)
@@ -103,7 +102,7 @@ class _Open(Struct):
     site: Site
 
 
-class Door:
+class Listeners:
     """The configured addresses, while they are served.
 
     Attributes:
@@ -222,7 +221,7 @@ class Door:
 @asynccontextmanager
 async def serving(
     services: Services, passed: Sequence[socket.socket] = ()
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[Listeners]:
     """Serve every configured address.
 
     Args:
@@ -232,12 +231,12 @@ async def serving(
         ConfigError: One of them is of no configured address.
         UnavailableError: An address cannot be listened on.
     """
-    door = Door(services)
+    listeners = Listeners(services)
     try:
-        await door.take(services.config.listen, passed)
-        yield door
+        await listeners.take(services.config.listen, passed)
+        yield listeners
     finally:
-        await door.cleanup()
+        await listeners.cleanup()
 
 
 @asynccontextmanager
@@ -249,9 +248,7 @@ async def control_socket(services: Services, path: Path) -> AsyncIterator[None]:
     """
     await asyncio.to_thread(path.unlink, missing_ok=True)
     counts = _Counts.begin(services)
-    runner = await _runner(
-        make_app(services, [Served.api, Served.metrics], counts, control=True)
-    )
+    runner = await _runner(make_app(services, [Door.api, Door.metrics], counts, control=True))
     try:
         await _start(web.UnixSite(runner, str(path)), str(path))
         await asyncio.to_thread(path.chmod, 0o660)

@@ -127,10 +127,13 @@ async def opened(folder):
     async with (
         app.built(config, load_secrets(config.sources, {})) as (services, engines, group),
         control_socket(services, folder / "state/hookrunner.sock"),
-        serving(services) as door,
+        serving(services) as listeners,
     ):
         reload = Reload(
-            lambda: running._read_again(read), services=services, engines=engines, door=door
+            lambda: running._read_again(read),
+            services=services,
+            engines=engines,
+            listeners=listeners,
         )
         services.settings.reload = reload.now
         group.create_task(services.intake.run(), name="intake")
@@ -144,7 +147,7 @@ async def opened(folder):
                 created_at=datetime.now(UTC),
             )
         )
-        world = World(services, door.addresses[0])
+        world = World(services, listeners.addresses[0])
         www = world.container("www", "www")
         run, _ = await world.run(www, output=b"Already up to date.\n")
         await world.delivery(world.receipt(run=run.id, verdicts=[world.verdict(www)]))
