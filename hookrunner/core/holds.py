@@ -9,15 +9,13 @@ from datetime import datetime
 
 import msgspec
 
+from hookrunner.core.inventory import Place
 from hookrunner.core.selection import Selector
 from hookrunner.core.tokens import reaches, reaches_all
 from hookrunner.model import Container, Step
 
 Find = Callable[[Selector], Collection[Container]]
 """The running containers that a selector means."""
-
-Place = tuple[str, str]
-"""Engine and container name."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,8 +14,10 @@ from hookrunner.core.metadata import checkouts
 from hookrunner.core.repository import canonical_host, parse_repository_url
 from hookrunner.model import Container, RepositoryKey
 
+ContainerKey = tuple[str, str]
+"""Engine and container id: one container, until it is removed."""
 Place = tuple[str, str]
-"""Engine and container id, or engine and name."""
+"""Engine and container name: whatever container has the name."""
 
 
 class Inventory:
@@ -33,9 +35,9 @@ class Inventory:
 
     def __init__(self, aliases: Mapping[str, str] | None = None) -> None:
         self.aliases = aliases or {}
-        self._containers: dict[Place, Container] = {}
-        self._index: defaultdict[tuple[str, str], dict[Place, None]] = defaultdict(dict)
-        self._entries: dict[Place, tuple[tuple[str, str], ...]] = {}
+        self._containers: dict[ContainerKey, Container] = {}
+        self._index: defaultdict[tuple[str, str], dict[ContainerKey, None]] = defaultdict(dict)
+        self._entries: dict[ContainerKey, tuple[tuple[str, str], ...]] = {}
         self.engines: set[str] = set()
         self.states: dict[Place, ContainerState] = {}
         self.version = 0
@@ -48,14 +50,14 @@ class Inventory:
 
     def put(self, container: Container) -> None:
         """Add a container, or take what is new about it."""
-        place = (container.engine, container.id)
-        self.remove(*place)
-        self._containers[place] = container
+        key = (container.engine, container.id)
+        self.remove(*key)
+        self._containers[key] = container
         self.version += 1
         entries = tuple(self._entries_of(container))
-        self._entries[place] = entries
+        self._entries[key] = entries
         for entry in entries:
-            self._index[entry][place] = None
+            self._index[entry][key] = None
 
     def take_aliases(self, aliases: Mapping[str, str]) -> None:
         """Take other names of hosts, and find containers by them from now on."""
@@ -65,14 +67,14 @@ class Inventory:
 
     def remove(self, engine: str, container_id: str) -> Container | None:
         """Forget a container; return what was known of it."""
-        place = (engine, container_id)
-        container = self._containers.pop(place, None)
+        key = (engine, container_id)
+        container = self._containers.pop(key, None)
         if container is None:
             return None
         self.version += 1
-        for entry in self._entries.pop(place):
+        for entry in self._entries.pop(key):
             found = self._index[entry]
-            del found[place]
+            del found[key]
             if not found:
                 del self._index[entry]
         return container
@@ -102,10 +104,10 @@ class Inventory:
             kind: ``repository`` (a key as text), ``path`` (a key's path), ``gitref``,
                 ``project``, ``image`` (an image's name), ``name``, ``engine``.
         """
-        places: dict[Place, None] = {}
+        keys: dict[ContainerKey, None] = {}
         for value in values:
-            places |= self._index.get((kind, value), {})
-        return [self._containers[place] for place in places]
+            keys |= self._index.get((kind, value), {})
+        return [self._containers[key] for key in keys]
 
     def repositories(self, container: Container) -> list[RepositoryKey]:
         """The repositories that a container names, its checkouts' included."""

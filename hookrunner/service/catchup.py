@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from hookrunner.adapters.store import Changes, Store
 from hookrunner.core.history import KnownPush
-from hookrunner.core.holds import Place
-from hookrunner.core.inventory import Inventory
+from hookrunner.core.inventory import ContainerKey, Inventory
 from hookrunner.core.upkeep import (
     Interval,
     caught_up,
@@ -84,8 +83,8 @@ class Catchup:
         self._intervals = {one.project: one for one in intervals}
         self._began = datetime.now(UTC)
         self._old_engines = upkeep.engines
-        self._seen: set[Place] = set()
-        self._starts: dict[Place, _Start] = {}
+        self._seen: set[ContainerKey] = set()
+        self._starts: dict[ContainerKey, _Start] = {}
 
     async def run(self) -> None:
         """Look after containers for ever."""
@@ -122,39 +121,39 @@ class Catchup:
 
     async def _notice_all(self) -> None:
         """Find the containers that started since they were last looked at."""
-        started: set[Place] = set()
+        started: set[ContainerKey] = set()
         for name, watcher in self._watchers.items():
             if watcher.is_connected:
                 started |= {(name, one) for one in watcher.take_started()}
             else:
-                self._seen = {place for place in self._seen if place[0] != name}
+                self._seen = {key for key in self._seen if key[0] != name}
         there = {(container.engine, container.id) for container in self._inventory}
         self._seen = self._seen & there - started
         self._upkeep.throwaway &= there
-        for place in set(self._starts) - there:
-            del self._starts[place]
+        for key in set(self._starts) - there:
+            del self._starts[key]
         for container in self._inventory:
             watcher = self._watchers[container.engine]
-            place = (container.engine, container.id)
-            if watcher.is_connected and place not in self._seen:
-                await self._notice(container, watcher, is_new_start=place in started)
+            key = (container.engine, container.id)
+            if watcher.is_connected and key not in self._seen:
+                await self._notice(container, watcher, is_new_start=key in started)
 
     async def _notice(
         self, container: Container, watcher: Watcher, *, is_new_start: bool
     ) -> None:
         """Look whether a container started since it was last taken care of."""
-        place = (container.engine, container.id)
+        key = (container.engine, container.id)
         try:
             around = await watcher.images.surroundings(container, is_new_start=is_new_start)
             image = await watcher.images.image(container.image_id)
         except HookrunnerError as error:
             log.info("start not known", container=container.name, error=str(error))
             return
-        self._seen.add(place)
+        self._seen.add(key)
         started_at = around.started_at or container.created_at
         attended = self._upkeep.of(container)
         if around.is_throwaway(image):
-            self._upkeep.throwaway.add(place)
+            self._upkeep.throwaway.add(key)
         elif (attended.container_id, attended.started_at) == (container.id, started_at):
             return
         elif (
@@ -165,7 +164,7 @@ class Catchup:
             self._attend(container, started_at)
         else:
             age = max(timedelta(0), datetime.now(UTC) - started_at)
-            self._starts[place] = _Start(self._upkeep.clock.now() - age, started_at)
+            self._starts[key] = _Start(self._upkeep.clock.now() - age, started_at)
 
     def _attend(self, container: Container, started_at: datetime) -> None:
         """Remember that a start was taken care of."""
@@ -182,13 +181,13 @@ class Catchup:
         """Validate the containers that started, and have them catch up."""
         now = self._upkeep.clock.now()
         started: list[Container] = []
-        for place, start in list(self._starts.items()):
-            container = self._inventory.get(*place)
+        for key, start in list(self._starts.items()):
+            container = self._inventory.get(*key)
             if container is None or ready_at(container, start.since, now) > now:
                 continue
-            if container.state != "running" or self._watchers[place[0]].is_asking(container):
+            if container.state != "running" or self._watchers[key[0]].is_asking(container):
                 continue
-            del self._starts[place]
+            del self._starts[key]
             started.append(container)
             if (
                 self._settings.project_of(container).catch_up

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from hookrunner.adapters.store import Store
-from hookrunner.core.holds import Hold, Holds, Place, covered, released_by
-from hookrunner.core.inventory import Inventory
+from hookrunner.core.holds import Hold, Holds, covered, released_by
+from hookrunner.core.inventory import Inventory, Place
 from hookrunner.core.selection import Selector, find
 from hookrunner.errors import UsageError
 from hookrunner.model import Container, Step

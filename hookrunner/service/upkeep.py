@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from hookrunner.core.history import KnownPush
-from hookrunner.core.holds import Place
+from hookrunner.core.inventory import ContainerKey, Place
 from hookrunner.core.matching import Known
 from hookrunner.core.standing import pushed
 from hookrunner.core.upkeep import (
@@ -60,7 +60,7 @@ class Upkeep:
         self, *, known: Callable[[], Known], recorder: Recorder, attended: Iterable[Attended]
     ) -> None:
         self.due: dict[Place, Due] = {}
-        self.throwaway: set[Place] = set()
+        self.throwaway: set[ContainerKey] = set()
         self.wake = asyncio.Event()
         self.clock = Clock()
         self._known = known
@@ -75,7 +75,9 @@ class Upkeep:
 
     def of(self, container: Container) -> Attended:
         """What a container was given."""
-        place = (container.engine, container.name)
+        return self._at((container.engine, container.name))
+
+    def _at(self, place: Place) -> Attended:
         return self._attended.get(place) or Attended(engine=place[0], container=place[1])
 
     def put(self, attended: Attended) -> None:
@@ -123,7 +125,7 @@ class Upkeep:
     def ended(self, step: Step) -> None:
         """Take the end of a step; what is remembered is recorded along with it."""
         place = (step.engine, step.container)
-        before = self._attended.get(place) or Attended(engine=place[0], container=place[1])
+        before = self._at(place)
         after = to_validate(before, step, self.clock.now())
         if step.action is Action.update:
             container = self._known().inventory.named(*place)

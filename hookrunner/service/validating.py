@@ -6,8 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from hookrunner.core.holds import Place
-from hookrunner.core.inventory import Inventory
+from hookrunner.core.inventory import Inventory, Place
 from hookrunner.core.spreading import due_at
 from hookrunner.core.upkeep import RELOADED
 from hookrunner.model import Action, Container, Trigger
