@@ -26,7 +26,7 @@ _MOST = 100
 start within the half hour that chats take later answers."""
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class ReplyTo(Struct, frozen=True, kw_only=True):
     """Where later answers to one command go.
 
     Attributes:
@@ -42,11 +42,11 @@ class Place(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Show it without its URL, which lets anybody answer."""
-        return f"Place(platform={self.platform!r})"
+        return f"ReplyTo(platform={self.platform!r})"
 
 
 class _Late(Struct, frozen=True):
-    place: Place
+    to: ReplyTo
     body: bytes
 
 
@@ -93,14 +93,14 @@ class Answering:
         finally:
             self._count -= 1
 
-    async def send(self, place: Place, messages: AsyncIterator[Message]) -> None:
+    async def send(self, to: ReplyTo, messages: AsyncIterator[Message]) -> None:
         """Send what comes; a newer one takes the place of one that still waits."""
         async for message in messages:
-            body = PLATFORMS[place.platform].late(
-                self.written(place.platform, message), message.is_public
+            body = PLATFORMS[to.platform].late(
+                self.written(to.platform, message), message.is_public
             )
             data = json.dumps(body, ensure_ascii=False).encode()
-            self._outbox(place.platform).put(place.url, _Late(place, data))
+            self._outbox(to.platform).put(to.url, _Late(to, data))
 
     def written(self, platform: str, message: Message) -> str:
         """A message in a platform's mark-up, with known secrets masked."""
@@ -128,15 +128,15 @@ class Answering:
         Raises:
             OutgoingError: It did not arrive, or comes too late.
         """
-        place = late.place
-        if asyncio.get_running_loop().time() > place.until:
+        to = late.to
+        if asyncio.get_running_loop().time() > to.until:
             raise OutgoingError("the chat takes no answer any more", is_transient=False)
         answer = await self._sender.send(
             Outgoing(
-                method=place.method,
-                url=place.url,
+                method=to.method,
+                url=to.url,
                 body=late.body,
                 headers={"Content-Type": "application/json"},
             )
         )
-        check(answer, f"chat.{place.platform}.url")
+        check(answer, f"chat.{to.platform}.url")

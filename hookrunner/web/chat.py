@@ -18,7 +18,7 @@ from hookrunner.chat.message import Message
 from hookrunner.config import ChatPlatform
 from hookrunner.errors import SignatureError, UnavailableError
 from hookrunner.forges import Request
-from hookrunner.service.answering import Answering, Place
+from hookrunner.service.answering import Answering, ReplyTo
 from hookrunner.web.address import client_address, owner_of
 from hookrunner.web.audit import ABOUT
 from hookrunner.web.body import BODIES, SMALL
@@ -48,7 +48,7 @@ class _Heard(msgspec.Struct, frozen=True):
     platform: Platform
     asked: Asked
     answering: Answering
-    place: Place | None
+    reply_to: ReplyTo | None
     due: float
 
 
@@ -73,7 +73,7 @@ async def receive(request: web.Request) -> web.StreamResponse:
         platform,
         asked,
         services.answering,
-        place=_place(platform, asked, config, until=began + platform.lasts),
+        reply_to=_reply_to(platform, asked, config, until=began + platform.lasts),
         due=began + platform.patience,
     )
     return await _answer(heard, talk, services.views.run_url)
@@ -121,9 +121,9 @@ def _open(platform: Platform, configured: dict[str, ChatPlatform]) -> ChatPlatfo
     return configured[platform.name]
 
 
-def _place(
+def _reply_to(
     platform: Platform, asked: Asked, config: ChatPlatform, *, until: float
-) -> Place | None:
+) -> ReplyTo | None:
     """Where later answers go; None: nowhere, though the command may still be done."""
     if config.url is None or asked.later is None:
         return None
@@ -135,7 +135,7 @@ def _place(
             url=config.url,
         )
         return None
-    return Place(platform=platform.name, method=found[0], url=found[1], until=until)
+    return ReplyTo(platform=platform.name, method=found[0], url=found[1], until=until)
 
 
 async def _answer(
@@ -149,7 +149,7 @@ async def _answer(
     working = answering.begin(lambda: talk.answer(command))
     await asyncio.wait([working], timeout=_left(heard.due))
     if not working.done():
-        if heard.place is None:
+        if heard.reply_to is None:
             return _said(heard, _SLOW)
         rest = _rest(heard, working, is_first_told=False)
         answering.begin(lambda: _sent(heard, rest))
@@ -158,7 +158,7 @@ async def _answer(
         return _said(heard, _SOON)
     said = working.result() or Said(_FAILED)
     message = said.message
-    if said.then is not None and heard.place is not None:
+    if said.then is not None and heard.reply_to is not None:
         rest = _rest(heard, working, is_first_told=True)
         answering.begin(lambda: _sent(heard, rest))
     elif said.then is not None:
@@ -170,8 +170,8 @@ async def _answer(
 
 
 async def _sent(heard: _Heard, messages: AsyncIterator[Message]) -> None:
-    if heard.place is not None:
-        await heard.answering.send(heard.place, messages)
+    if heard.reply_to is not None:
+        await heard.answering.send(heard.reply_to, messages)
 
 
 async def _rest(
@@ -181,10 +181,10 @@ async def _rest(
     said = await working or Said(_FAILED)
     if not is_first_told:
         yield said.message
-    if said.then is None or heard.place is None:
+    if said.then is None or heard.reply_to is None:
         return
     try:
-        async with asyncio.timeout_at(heard.place.until - LAST_WORD):
+        async with asyncio.timeout_at(heard.reply_to.until - LAST_WORD):
             ended = await said.then()
     except TimeoutError:
         ended = _unfinished(said.message, f"{heard.platform.title} takes no later answer")
