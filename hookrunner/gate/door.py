@@ -1,8 +1,6 @@
 """The way through the gate: a request is judged, asked anew, and its answer told in part."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from http import HTTPStatus
@@ -14,6 +12,7 @@ import structlog
 from aiohttp import web
 from msgspec.structs import replace
 
+from hookrunner.adapters.peers import peer_of
 from hookrunner.config.gate import Gate
 from hookrunner.core.engine_api import MAX_LINKS, PATH_STAT, PathStat, decode
 from hookrunner.errors import EngineError, EngineUnavailableError
@@ -331,13 +330,3 @@ def _json(value: object, status: int = HTTPStatus.OK) -> web.Response:
 def _message(status: int, text: str) -> web.Response:
     """An error in the engine's own form."""
     return _json({"message": text}, status)
-
-
-def peer_of(transport: asyncio.BaseTransport | None) -> dict[str, int]:
-    """Who is at the other end: process and user."""
-    connection = transport.get_extra_info("socket") if transport else None
-    if connection is None or connection.family != socket.AF_UNIX:
-        return {}
-    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    pid, uid, _ = struct.unpack("3i", data)
-    return {"pid": pid, "uid": uid}

@@ -16,10 +16,11 @@ from aiohttp import web
 from hookrunner import __version__
 from hookrunner.adapters.descriptors import raise_limit
 from hookrunner.adapters.logs import configure
+from hookrunner.adapters.peers import peer_of
 from hookrunner.adapters.systemd import notify, passed_sockets
 from hookrunner.config.gate import Gate
 from hookrunner.errors import ConfigError, UnavailableError
-from hookrunner.gate.door import SERVER, Door, peer_of
+from hookrunner.gate.door import SERVER, Door
 from hookrunner.gate.memory import ExecMemory
 from hookrunner.gate.refusals import Refusals
 from hookrunner.gate.upstream import Upstream

@@ -1,10 +1,10 @@
 """The log of what was refused, at a bounded rate: whoever is refused may try a lot."""
 
 import asyncio
-from collections.abc import Mapping
 
 import structlog
 
+from hookrunner.adapters.peers import Peer
 from hookrunner.core.buckets import Buckets
 
 log = structlog.get_logger()
@@ -22,11 +22,11 @@ class Refusals:
         self._bucket = Buckets(BURST, SECONDS)
         self._left_out = 0
 
-    def note(self, reason: str, *, method: str, target: str, peer: Mapping[str, int]) -> None:
+    def note(self, reason: str, *, method: str, target: str, peer: Peer | None) -> None:
         """Log a refusal.
 
         Args:
-            peer: Who asked, as far as that is known.
+            peer: Who asked; None where that is not known.
         """
         now = asyncio.get_running_loop().time()
         if self._bucket.wait("", now) > 0:
@@ -40,6 +40,6 @@ class Refusals:
             reason=reason[:_SHOWN],
             method=method[:_SHOWN],
             target=target.encode("ascii", "backslashreplace").decode()[:_SHOWN],
-            **peer,
+            **(peer._asdict() if peer is not None else {}),
             **more,
         )

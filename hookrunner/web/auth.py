@@ -1,13 +1,12 @@
 """Who asks, and what they may do."""
 
 import pwd
-import socket
-import struct
 from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
 
+from hookrunner.adapters.peers import peer_of
 from hookrunner.core.tokens import SCOPES, digest
 from hookrunner.errors import ForbiddenError, UnauthorizedError
 from hookrunner.web.address import client_address
@@ -71,16 +70,12 @@ async def administrator(request: web.Request) -> Caller:
 def _peer(request: web.Request) -> Caller:
     """Tell the user at the other end of the control socket."""
     name = "unknown"
-    transport = request.transport
-    peer = transport.get_extra_info("socket") if transport is not None else None
+    peer = peer_of(request.transport)
     if peer is not None:
-        size = struct.calcsize("3i")
-        found = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        _, uid, _ = struct.unpack("3i", found)
         try:
-            name = pwd.getpwuid(uid).pw_name
+            name = pwd.getpwuid(peer.uid).pw_name
         except KeyError:
-            name = str(uid)
+            name = str(peer.uid)
     return Caller(name=f"user {name}", scopes=frozenset(SCOPES))
 
 
