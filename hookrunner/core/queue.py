@@ -7,7 +7,7 @@ Every method returns the steps that it changed, so that the caller can record th
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import chain
@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from hookrunner.core.history import History
 from hookrunner.core.planning import follow_up
-from hookrunner.core.waiting import Waiting, line_of
+from hookrunner.core.succession import ends_of
+from hookrunner.core.waiting import Waiting, is_due, line_of
 from hookrunner.model import Outcome, Rollout, Status, Step, Trigger
 
 IsOlder = Callable[[Step, Step], bool]
@@ -104,44 +105,42 @@ class Queue:
                 self.running[step.id] = step
             elif step.status is Status.queued and not step.held:
                 self._enqueue(step, changed)
+        told = {step.id: step for step in changed}
+        known |= told
+        ends = ends_of(known)
         for step in known.values():
-            if step.status is Status.superseded:
-                last = self._last(step, known)
-                if last in self.waiting:
-                    self._absorbed.setdefault(last, []).append(step)
-        known |= {step.id: step for step in changed}
-        for step in everything:
-            if step.status is Status.queued and step.held:
-                self._restore_held(step, everything, known, changed)
+            if step.id in told:
+                continue  # it is absorbed already
+            if step.status is Status.superseded and ends[step.id] in self.waiting:
+                self._absorbed.setdefault(ends[step.id], []).append(step)
+        self._restore_held(everything, known, ends, changed)
         return changed
 
     def _restore_held(
         self,
-        step: Step,
-        everything: Iterable[Step],
+        everything: Sequence[Step],
         known: dict[str, Step],
+        ends: Mapping[str, str],
         changed: list[Step],
     ) -> None:
-        """Find the live step that a held one waits for: its run's, or what took its place."""
-        kin = [s for s in everything if (s.run, s.project) == (step.run, step.project)]
-        for lead in reversed(kin):
-            at = self._last(known[lead.id], known)
-            if at in self.waiting or at in self.running:
-                self._hold(step, behind=at)
-                return
-        released = replace(step, held=False)
-        new = [released]
-        self._enqueue(released, new)
-        known |= {one.id: one for one in new}
-        changed += new
-
-    @staticmethod
-    def _last(step: Step, known: Mapping[str, Step]) -> str:
-        """The id of the step that took a step's place in the end; its own if none did."""
-        at = step
-        while at.superseded_by is not None and at.superseded_by in known:
-            at = known[at.superseded_by]
-        return at.id
+        """Let held steps wait for the live one of their run, or release the first of them."""
+        live = self.waiting.keys() | self.running.keys()
+        leads = {
+            (step.run, step.project): ends[step.id]
+            for step in everything
+            if ends[step.id] in live
+        }
+        for step in everything:
+            if step.status is not Status.queued or not step.held:
+                continue
+            lead = leads.get((step.run, step.project))
+            if lead is not None:
+                self._hold(step, behind=ends_of(known, lead)[lead])
+                continue
+            new = [replace(step, held=False)]
+            leads[step.run, step.project] = self._enqueue(new[0], new)
+            known |= {one.id: one for one in new}
+            changed += new
 
     def _enqueue(self, step: Step, changed: list[Step]) -> str:
         """Put a released step into its container's line; return the id of who now goes."""
@@ -384,11 +383,6 @@ _PASSING = frozenset({Status.skipped, Status.stuck})
 def routine_slots(limit: int) -> int:
     """How many of the slots may be taken by what is routine."""
     return max(1, limit // 2)
-
-
-def is_due(step: Step, now: datetime) -> bool:
-    """Whether a waiting step need not wait for its time."""
-    return step.not_before is None or step.not_before <= now
 
 
 def _share(step: Step) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from hookrunner.core.queue import Queue, is_due
-from hookrunner.core.waiting import line_of
+from hookrunner.core.queue import Queue
+from hookrunner.core.waiting import is_due, line_of
 from hookrunner.model import Action, Step
 
 GAVE_WAY = "an update goes first"

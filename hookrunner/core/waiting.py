@@ -5,6 +5,7 @@ the same time: a push may reach thousands of containers.
 """
 
 from collections.abc import Iterator, Mapping, ValuesView
+from datetime import datetime
 
 from hookrunner.model import Action, Step
 
@@ -12,6 +13,11 @@ from hookrunner.model import Action, Step
 def line_of(step: Step) -> tuple[str, str]:
     """Engine and container name: where a step waits and runs."""
     return (step.engine, step.container)
+
+
+def is_due(step: Step, now: datetime) -> bool:
+    """Whether a waiting step need not wait for its time."""
+    return step.not_before is None or step.not_before <= now
 
 
 class Waiting(Mapping[str, Step]):
