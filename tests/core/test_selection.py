@@ -71,9 +71,10 @@ def test_a_selector_finds_what_it_says(known, kind, value, found):
     assert [f"{c.engine}/{c.name}" for c in containers] == found
 
 
-def test_what_may_not_be_touched_is_neither_found_nor_told(known):
+@pytest.mark.parametrize("project", ["bind", "bin"])
+def test_what_may_not_be_touched_is_neither_found_nor_told(known, project):
     found, near = select(
-        known.inventory, Selector("project", "bin"), known, may_reach=lambda _: False
+        known.inventory, Selector("project", project), known, may_reach=lambda _: False
     )
 
     assert (found, near) == ([], [])
