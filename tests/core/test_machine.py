@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import nouns
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,8 +20,6 @@ from hookrunner.model import (
     RUN_MAY_BECOME,
     STEP_MAY_BECOME,
     Action,
-    Container,
-    Metadata,
     Outcome,
     Push,
     Rollout,
@@ -65,15 +64,11 @@ class Machine(RuleBasedStateMachine):
         return f"{kind}{self.ids:06}"
 
     def container(self, name, gitref):
-        return Container(
+        return nouns.make_container(
+            name,
+            {"project": PROJECTS[name]},
             id=f"{name}-{self.new_id('i')}",
-            name=name,
-            engine="local",
-            image="ops/bind",
-            image_id="sha256:1",
             created_at=self.now(),
-            metadata=Metadata(keys={"project": PROJECTS[name]}),
-            methods=frozenset(Action),
             current_gitref=gitref,
         )
 

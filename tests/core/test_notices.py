@@ -2,24 +2,20 @@
 
 from datetime import UTC, datetime
 
+import nouns
 import pytest
 
 from hookrunner.core.history import ContainerState
 from hookrunner.core.notices import TEXT, TITLE, Conditions, Notice, What, fill, monitored
-from hookrunner.model import Action, MonitorState, Outcome, Status, Step, Trigger, Validity
+from hookrunner.model import Action, MonitorState, Outcome, Status, Trigger, Validity
 
 UPDATED = (Status.succeeded, Outcome.updated)
 ERROR = (Status.failed, Outcome.error)
 
 
 def step(status, outcome=None, *, action=Action.update, container="bind", **more):
-    return Step(
-        **{"id": "s", "run": "r", "number": 1, "engine": "local", "image": "i"}
-        | {"container": container, "container_id": "c", "project": "bind", "action": action}
-        | {"trigger": Trigger.push, "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
-        | {"timeout": 1, "output_limit": 1, "status": status, "outcome": outcome}
-        | more
-    )
+    told = {"action": action, "status": status, "outcome": outcome}
+    return nouns.make_step("r", 1, container, **told | more)
 
 
 def told(*steps, before=()):

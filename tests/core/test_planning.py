@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import nouns
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,8 +25,6 @@ from hookrunner.model import (
     OUTCOMES,
     STEP_MAY_BECOME,
     Action,
-    Container,
-    Metadata,
     Outcome,
     Push,
     Rollout,
@@ -40,17 +39,8 @@ REF = "refs/heads/main"
 
 
 def make_target(name, *, project="bind", health=None, rollout=Rollout.one_first, **more):
-    container = Container(
-        id=f"id-of-{name}",
-        name=name,
-        engine="local",
-        image="ops/bind",
-        image_id="sha256:1",
-        created_at=NOW,
-        health=health,
-        metadata=Metadata(keys={"project": project}),
-        methods=frozenset(Action),
-        current_gitref="a" * 40,
+    container = nouns.make_container(
+        name, {"project": project}, health=health, current_gitref="a" * 40
     )
     settled = Project(rollout=rollout, timeout=5.0, output_limit=1 << 17)
     return Planned(container=container, project=settled, **more)

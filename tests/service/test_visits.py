@@ -1,16 +1,13 @@
 """Visits to a container: a step that waits gets in next, and visitors leave soon."""
 
 import asyncio
-from datetime import UTC, datetime
 
+import nouns
 import pytest
 
-from hookrunner.model import Container
 from hookrunner.service.visits import Visits
 
-BIND = Container(
-    id="1", name="bind", engine="local", image="x", image_id="y", created_at=datetime.now(UTC)
-)
+BIND = nouns.make_container("bind")
 
 
 @pytest.mark.process  # it waits for a second
