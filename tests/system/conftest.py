@@ -244,14 +244,16 @@ class Server:
         ):
             return answer.status, await answer.text()
 
+    def control(self):
+        """A session over the control socket."""
+        connector = aiohttp.UnixConnector(str(self.state / "hookrunner.sock"))
+        return aiohttp.ClientSession("http://control", connector=connector)
+
     async def api(self, method, path, *, body=None, **headers):
         """Ask over the control socket; give the status and the decoded answer, or bytes."""
-        connector = aiohttp.UnixConnector(str(self.state / "hookrunner.sock"))
         async with (
-            aiohttp.ClientSession(connector=connector) as session,
-            session.request(
-                method, f"http://control/api/v1{path}", json=body, headers=headers
-            ) as answer,
+            self.control() as session,
+            session.request(method, f"/api/v1{path}", json=body, headers=headers) as answer,
         ):
             data = await answer.read()
             is_json = answer.content_type.endswith(("/json", "+json"))

@@ -13,12 +13,12 @@ PATIENCE = 120.0
 """Seconds for a run to end: a push waits for 30 s for each other container that is asked what
 it is, and other tests may start and pause some meanwhile."""
 
+UNLIMITED = aiohttp.ClientTimeout(total=None)
+
 
 @asynccontextmanager
 async def events(server, seen, **headers):
     """Collect the events of the API in `seen`, from the first that comes."""
-    connector = aiohttp.UnixConnector(str(server.directory / "state" / "hookrunner.sock"))
-    timeout = aiohttp.ClientTimeout(total=None)
 
     async def read(answer):
         name, number = None, None
@@ -32,8 +32,8 @@ async def events(server, seen, **headers):
                 seen.append((name, json.loads(value), number))
 
     async with (
-        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-        session.get("http://control/api/v1/events", headers=headers) as answer,
+        server.control() as session,
+        session.get("/api/v1/events", headers=headers, timeout=UNLIMITED) as answer,
     ):
         assert answer.content_type == "text/event-stream"
         reading = asyncio.get_running_loop().create_task(read(answer))

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -125,11 +124,7 @@ async def shown(server, site):
 
 async def scraped(server):
     """What Prometheus would get, and the samples of it by container and name."""
-    connector = aiohttp.UnixConnector(str(server.state / "hookrunner.sock"))
-    async with (
-        aiohttp.ClientSession(connector=connector) as session,
-        session.get("http://control/metrics/containers") as answer,
-    ):
+    async with server.control() as session, session.get("/metrics/containers") as answer:
         text = await answer.text()
     samples = {}
     for family in text_string_to_metric_families(text):
