@@ -5,6 +5,7 @@ Source:
     65, 75 and 78 are EX_DATAERR, EX_TEMPFAIL and EX_CONFIG of sysexits(3).
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 import msgspec
@@ -84,28 +85,68 @@ FAILURES = frozenset({Status.failed, Status.timed_out, Status.interrupted, Statu
 """How a step may stand that makes its run a failed one."""
 
 
+_NOT_BEGUN = (Status.queued, Status.skipped)
+
+
 def last_tries(steps: Iterable[Step]) -> Collection[Step]:
     """The last step of each container in a run: those before it were tried again."""
     in_order = sorted(steps, key=lambda step: step.number)
     return {(step.engine, step.container): step for step in in_order}.values()
 
 
-def run_status(steps: Collection[Step]) -> Status:
+class Standing:
+    """Where a run stands, kept while its steps change: thousands are not looked at each time.
+
+    Attributes:
+        steps: As they are now, by id.
+    """
+
+    def __init__(self, steps: Iterable[Step] = ()) -> None:
+        self.steps: dict[str, Step] = {}
+        self._last: dict[tuple[str, str], Step] = {}
+        self._counts: Counter[Status] = Counter()
+        self._last_counts: Counter[Status] = Counter()
+        for step in steps:
+            self.take(step)
+
+    def take(self, step: Step) -> None:
+        """Take a step that is new, or as it is now."""
+        _count(self._counts, self.steps.get(step.id), step)
+        self.steps[step.id] = step
+        place = step.engine, step.container
+        last = self._last.get(place)
+        if last is None or last.number <= step.number:
+            _count(self._last_counts, last, step)
+            self._last[place] = step
+
+    @property
+    def status(self) -> Status:
+        """What the last step of each container makes of the run."""
+        found = {status for status, count in self._last_counts.items() if count}
+        if Status.running in found:
+            return Status.running
+        if Status.queued in found:
+            begun = self._counts.total() - sum(self._counts[status] for status in _NOT_BEGUN)
+            return Status.running if begun else Status.queued
+        if found & FAILURES:
+            return Status.failed
+        if Status.cancelled in found:
+            return Status.cancelled
+        if Status.superseded in found and found <= {Status.superseded, Status.skipped}:
+            return Status.superseded
+        return Status.succeeded
+
+
+def _count(counts: Counter[Status], before: Step | None, now: Step) -> None:
+    if before is not None:
+        counts[before.status] -= 1
+    counts[now.status] += 1
+
+
+def run_status(steps: Iterable[Step]) -> Status:
     """Say where a run stands: the last step of each container counts.
 
     Args:
         steps: Of one run, whose targets are known.
     """
-    found = {step.status for step in last_tries(steps)}
-    if Status.running in found:
-        return Status.running
-    if Status.queued in found:
-        started = any(step.status not in {Status.queued, Status.skipped} for step in steps)
-        return Status.running if started else Status.queued
-    if found & FAILURES:
-        return Status.failed
-    if Status.cancelled in found:
-        return Status.cancelled
-    if Status.superseded in found and found <= {Status.superseded, Status.skipped}:
-        return Status.superseded
-    return Status.succeeded
+    return Standing(steps).status

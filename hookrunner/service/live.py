@@ -3,13 +3,13 @@
 What their steps are now, and what follows for the run.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from msgspec.structs import replace
 
 from hookrunner.adapters.spool import Spool
-from hookrunner.core.outcome import run_status
+from hookrunner.core.outcome import Standing
 from hookrunner.model import Run, Status, Step
 from hookrunner.service.broadcast import Broadcast
 from hookrunner.service.clock import Clock
@@ -19,11 +19,15 @@ from hookrunner.service.recorder import Recorder
 
 
 class _LiveRun:
-    def __init__(self, run: Run, steps: Iterable[Step]) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
-        self.steps = {step.id: step for step in steps}
+        self.standing = Standing()
         self.record: RunRecord | None = None
         self.clock = Clock(run.created_at)
+
+    @property
+    def steps(self) -> Mapping[str, Step]:
+        return self.standing.steps
 
 
 class LiveRuns:
@@ -51,9 +55,10 @@ class LiveRuns:
 
     def add(self, run: Run, steps: Iterable[Step]) -> None:
         """Take a run that is recorded; one that is here already gets more steps."""
-        live = self._runs.setdefault(run.id, _LiveRun(run, ()))
+        live = self._runs.setdefault(run.id, _LiveRun(run))
         live.run = run
-        live.steps |= {step.id: step for step in steps}
+        for step in steps:
+            live.standing.take(step)
         self._feed.tell(RunChange(run, tuple(live.steps.values())))
         self._settle(live)
 
@@ -98,7 +103,7 @@ class LiveRuns:
             self._feed.tell(step, *([Moved()] if step.status.is_final else []))
             live = self._runs.get(step.run)
             if live is not None:
-                live.steps[step.id] = step
+                live.standing.take(step)
                 touched[step.run] = live
         for live in touched.values():
             self._settle(live)
@@ -107,7 +112,7 @@ class LiveRuns:
         """Work out where a run stands, and let go of it once nothing of it can change."""
         run = live.run
         if run.matched:
-            status = run_status(live.steps.values())
+            status = live.standing.status
             over = status.is_final
             if status is not run.status:
                 finished_at = live.clock.now() if over else None

@@ -1,9 +1,12 @@
 """What exit codes and gitrefs mean, and where a run stands."""
 
+import nouns
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hookrunner.core.outcome import conclude, run_status
+from hookrunner.core.outcome import Standing, conclude, run_status
 from hookrunner.model import OUTCOMES, Action, Status
 
 A, B = "a" * 40, "b" * 40
@@ -89,3 +92,23 @@ def run_of(make_step):
 )
 def test_a_run_stands_where_the_last_step_of_each_container_does(run_of, ends, status):
     assert run_status(run_of(*ends)) == status
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(min_value=1, max_value=6),
+            st.sampled_from(["x", "y"]),
+            st.sampled_from(Status),
+        )
+    )
+)
+def test_what_a_run_went_through_does_not_matter_to_where_it_stands(changes):
+    standing, now = Standing(), {}
+    for number, container, status in changes:
+        place = now[number].container if number in now else container
+        now[number] = nouns.make_step("r", number, place, status=status)
+        standing.take(now[number])
+
+        assert standing.status is run_status(now.values())
+        assert list(standing.steps.values()) == list(now.values())
