@@ -183,7 +183,7 @@ def test_on_the_way_of_a_push_each_room_asks_whom_it_is_said_to_ask(row):
 
 @pytest.mark.parametrize("route", routes())
 def test_every_route_is_in_the_reference(route):
-    assert f"`{route}`" in DOCS["api"]
+    assert f"`{route.replace('{slashes}', '')}`" in DOCS["api"]
 
 
 @pytest.mark.parametrize("path", named(r"(/api/v1/\w+|/\w+z)\b"))

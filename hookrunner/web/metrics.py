@@ -69,6 +69,6 @@ async def _let_in(request: web.Request) -> None:
 async def count(request: web.Request, response: web.StreamResponse) -> None:
     """Count a request to the webhooks' door. A signal of aiohttp's."""
     resource = request.match_info.route.resource
-    if resource is not None and resource.canonical.startswith("/hooks"):
+    if resource is not None and request.path.lstrip("/").startswith("hooks"):
         found: Metrics = request.app[SERVICES].metrics
         found.answered(request.get(PROVED, ""), response.status)

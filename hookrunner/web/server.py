@@ -31,9 +31,11 @@ log = structlog.get_logger()
 
 _ROUTES: Mapping[Door, list[web.RouteDef]] = {
     Door.hooks: [
-        web.post("/hooks", hooks.receive),
-        web.post("/hooks/{source:[^/]*}", hooks.receive),  # a slash at the end is no 404
-        web.post("/hooks/{source}/{secret:.*}", hooks.receive),
+        *(
+            web.post(start + path, hooks.receive)
+            for start in ("/hooks", "/{slashes:/+}hooks")  # a proxy may put one too many
+            for path in ("", "/{source:[^/]*}", "/{source}/{secret:.*}")
+        ),
         *(web.post(f"/chat/{name}", chat.receive) for name in PLATFORMS),
     ],
     Door.api: [one.route for one in OPERATIONS],

@@ -262,6 +262,20 @@ async def test_no_path_below_hooks_is_404_or_a_redirect_to_a_proof_that_holds(
         assert await client.status(data, signed(data), path=path) in {202, 401}
 
 
+@pytest.mark.parametrize("path", ["//hooks", "//hooks/github", "///hooks/github/"])
+async def test_a_slash_too_many_in_front_as_proxies_put_it_there_changes_nothing(
+    door, path, body, signed
+):
+    async with door() as client:
+        data = body()
+
+        assert await client.status(data, signed(data), path=path) == 202
+        assert await client.status(data, signed(data, secret=b"another"), path=path) == 401
+        _, counted = await client.api("GET", "/metrics", text=True)
+
+    assert 'hookrunner_deliveries_total{answer="202",source="github"} 1.0' in counted
+
+
 async def test_a_compressed_body_is_what_was_sent_and_not_what_it_becomes(door, signed):
     async with door() as client:
         data = gzip.compress(b"x" * 10_000_000)
