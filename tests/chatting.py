@@ -34,7 +34,7 @@ CHANNELS = {
 }
 
 
-def slack(text, *, at=NOW, secret=SLACK, **more):
+def slack(text, /, *, at=NOW, secret=SLACK, **more):
     """The headers and body of a slash command."""
     fields = {
         "token": "xyzz0WbapA4vBCDEFasx0q6G",
@@ -62,7 +62,7 @@ def signed_slack(body, *, at=NOW, secret=SLACK):
     return headers, body
 
 
-def mattermost(text, *, secret=MATTERMOST, **more):
+def mattermost(text, /, *, secret=MATTERMOST, **more):
     fields = {
         "channel_id": CHANNELS["mattermost"],
         "channel_name": "town-square",

@@ -9,14 +9,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-"""What shows nothing, or changes how the text around it is shown.
+from hookrunner.core.unseen import visible
 
-Source: https://trojansource.codes
-"""
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _EVERYBODY = re.compile(r"@(?=(?:all|channel|everyone|here)\b)", re.IGNORECASE)
 _FENCE = re.compile(r"`(?=`)")
 _LONGEST = 600
@@ -66,8 +61,7 @@ def fenced(text: str) -> str:
 
 def plain(text: str) -> str:
     """Make text visible as it is: no colours, nothing unseen, and nobody is called."""
-    shown = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", _COLOUR.sub("", text))
-    return _EVERYBODY.sub("@\u200b", shown)
+    return _EVERYBODY.sub("@\u200b", visible(_COLOUR.sub("", text)))
 
 
 def render(message: Message, markup: Markup) -> str:

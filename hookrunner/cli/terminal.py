@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookrunner.core.unseen import CONTROLS, DIRECTIONS
 from hookrunner.units import format_duration
 
 _SGR = r"\x1b\[[0-9;:]{0,64}m"
@@ -26,11 +27,7 @@ _SGR = r"\x1b\[[0-9;:]{0,64}m"
 Source: ECMA-48, 8.3.117, https://ecma-international.org/publications-and-standards/standards/ecma-48/
 """
 _UNFINISHED = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]{0,64})?)\Z")
-_UNSAFE = re.compile(
-    rf"({_SGR})|(\r\n?|\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-    # What changes the direction of the text around it, https://trojansource.codes
-    r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNSAFE = re.compile(rf"({_SGR})|(\r\n?|\n)|[{CONTROLS}{DIRECTIONS}\ud800-\udfff]")
 _RESET = "\x1b[0m"
 _RESETS = {_RESET, "\x1b[m"}
 _BYTE = 0x100

@@ -11,8 +11,10 @@ Source:
 import codecs
 import re
 
+from hookrunner.core.unseen import CONTROLS, DIRECTIONS
+
 _UNSAFE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    rf"[{CONTROLS}{DIRECTIONS}]"
     r"(?:(?<=\x1b)(?:"
     r"(\[[0-9;:]*m)"  # SGR, the only one that is kept
     r"|\[[0-?]*[ -/]*[@-~]"  # other control sequences

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hookrunner.core.terminal import TerminalFilter
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+FORBIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 letters = st.sampled_from(list(b"\x1b\x1b\x1b[]PX^_\\0;:?m JhHc\x07\r\n\t\x9b\x9d\xc2\xffa"))
 raw = st.lists(letters, max_size=40).map(bytes) | st.binary(max_size=40)
 
@@ -27,6 +29,7 @@ def shown(data, cuts=()):
 @example(b"\x1b]0;a\x1b\\b", {6})
 @example(b"\x1b\x1b][m\x1b\x1b", {0, 1, 2})
 @example("\u202e".encode(), {1, 2})
+@example("\u061c\u200e\u200f".encode(), set())
 def test_any_bytes_are_the_same_however_cut_and_hold_no_control_but_colours(data, cuts):
     text = shown(data, cuts)
 

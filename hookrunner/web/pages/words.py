@@ -1,28 +1,19 @@
 """What templates say of values: times, commits, lengths, marks; and text made harmless."""
 
-import re
 from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from hookrunner.core.unseen import visible
 from hookrunner.model import Status
 
-_UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-"""What shows nothing, or changes how the text around it is shown.
-
-Source: https://trojansource.codes
-"""
 GITREF_DIGITS = 12
 
 
 def plain(value: object) -> object:
     """Make text of others visible as it is; a jinja `finalize`, so nothing gets past it."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        if value.isprintable():
-            return value
-        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+        return value if value.isprintable() else visible(value)
     return "" if value is None else value
 
 
