@@ -15,9 +15,11 @@ import os
 import shutil
 import struct
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
+
+import msgspec
 
 from hookrunner.core.record import Kept, Piece
 from hookrunner.errors import StoreError
@@ -197,7 +199,7 @@ class SpoolReader:
             limit: Bytes after which enough was read.
 
         Returns:
-            Pieces in order; none where there is no more yet.
+            Pieces in order, what came together as one; none where there is no more yet.
 
         Raises:
             StoreError: The files cannot be read.
@@ -219,7 +221,7 @@ class SpoolReader:
                     size += len(part.data)
         except OSError as error:
             raise StoreError(f"cannot read output: {error.strerror}") from error
-        return found
+        return _whole(found)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -287,6 +289,29 @@ class _StepReader:
             int(path.name.rpartition(".")[2]) for path in self._folder.glob(f"{self._step}.*")
         ]
         return min((number for number in numbers if number > self._segment), default=None)
+
+
+def _whole(pieces: Sequence[Piece]) -> list[Piece]:
+    """Put together again what was cut from one append: whoever shows it has less work."""
+    rows: list[list[Piece]] = []
+    for piece in pieces:
+        if rows and _is_cut(rows[-1][-1], piece):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return [
+        msgspec.structs.replace(row[0], data=b"".join([piece.data for piece in row]))
+        for row in rows
+    ]
+
+
+def _is_cut(piece: Piece, rest: Piece) -> bool:
+    return len(piece.data) == _PIECE and (piece.step, piece.stream, piece.at, piece.end) == (
+        rest.step,
+        rest.stream,
+        rest.at,
+        rest.offset,
+    )
 
 
 def _segments(folder: Path) -> list[Path]:

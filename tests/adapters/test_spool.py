@@ -91,6 +91,24 @@ def test_reading_from_an_offset_passes_over_what_ends_before(tmp_path):
     assert [piece.offset for piece in found] == [20, 30, 40]
 
 
+def test_what_came_together_is_read_as_one_piece_and_what_came_apart_is_not(tmp_path):
+    spool = Spool(tmp_path)
+    writer = spool.writer("run", "a", limit=10 * MIB)
+    texts = [bytes([n]) * 150_000 for n in range(3)]
+    for n, text in enumerate(texts):
+        writer.append(n * len(text), Chunk(Stream.stdout, text), float(n))
+    reader = spool.reader("run", {})
+
+    found = reader.read(offset=0, limit=MIB)
+    reader.close()
+    writer.close()
+
+    assert [(piece.at, piece.data) for piece in found] == list(enumerate(texts))
+    assert [(piece.offset, piece.within) for piece in found] == [
+        (n * 150_000, n * 150_000) for n in range(3)
+    ]
+
+
 def test_output_is_for_its_owner_alone(tmp_path):
     spool = Spool(tmp_path / "output")
     writer = spool.writer("run", "a", limit=MIB)
