@@ -54,7 +54,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         ours=rates["ours"],
         theirs=rates["webhook"],
         goal=2.0,
-        bound=0.2,
+        bound=0.15,
         at_least=True,
     )
     yield Figure(
