@@ -133,6 +133,7 @@ class Upkeep:
             after = after_update(after, step, newest)
         if after != before:
             self.put(after)
+        if after != before or after.unvalidated is not None:  # who waits for a quiet container
             self.wake.set()
         if step.action is Action.update:
             tries = self._tries.pop(place, 0)
