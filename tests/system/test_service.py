@@ -50,7 +50,10 @@ def wheels(tmp_path_factory, wheelhouse):
         shutil.copy(ROOT / name, source)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "hookrunner", source / "hookrunner", ignore=ignored)
-    init, app = source / "hookrunner" / "__init__.py", source / "hookrunner" / "app.py"
+    init, app = (
+        source / "hookrunner" / "__init__.py",
+        source / "hookrunner" / "app" / "__init__.py",
+    )
     good = init.read_text()
     for name, version in (("now", None), ("next", "99.1"), ("broken", "99.2")):
         place = directory / name
